@@ -1,0 +1,1 @@
+"""State machines that are right by construction."""
