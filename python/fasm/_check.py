@@ -1,0 +1,52 @@
+"""Checks of arguments at the door. Each message names the argument, what was given and what would be right."""
+
+from __future__ import annotations
+
+import math
+
+from fasm.errors import InvalidArgument
+
+
+def short(value: object, limit: int = 80) -> str:
+    """Describes a value in one short line; never raises, whatever its `__repr__` does."""
+    try:
+        text = repr(value)
+    except Exception:  # a broken __repr__ must not hide the mistake that is being reported
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def invalid(name: str, given: object, right: str) -> InvalidArgument:
+    """Makes the error for a wrong argument: `seeds: got 0, expected an int of at least 1`."""
+    return InvalidArgument(f"{name}: got {short(given)}, expected {right}")
+
+
+def integer(name: str, value: object, *, at_least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise invalid(name, value, f"an int of at least {at_least}")
+    return value
+
+
+def number(name: str, value: object, *, at_least: float, above: bool = False, at_most: float = math.inf) -> float:
+    """Checks a finite number with `at_least <= value <= at_most` (`above`: strictly more than `at_least`)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        low_enough = value <= at_most
+        high_enough = value > at_least if above else value >= at_least
+        if low_enough and high_enough:
+            return float(value)
+    bound = f"above {at_least:g}" if above else f"of at least {at_least:g}"
+    right = f"a number from {at_least:g} to {at_most:g}" if at_most < math.inf else f"a finite number {bound}"
+    raise invalid(name, value, right)
+
+
+def rate(name: str, value: object) -> float:
+    """Checks a probability."""
+    return number(name, value, at_least=0, at_most=1)
+
+
+def flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(name, value, "True or False")
+    return value
+
+
