@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from fasm.errors import InvalidArgument
 
@@ -29,10 +30,9 @@ def integer(name: str, value: object, *, at_least: int) -> int:
 
 def number(name: str, value: object, *, at_least: float, above: bool = False, at_most: float = math.inf) -> float:
     """Checks a finite number with `at_least <= value <= at_most` (`above`: strictly more than `at_least`)."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        low_enough = value <= at_most
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         high_enough = value > at_least if above else value >= at_least
-        if low_enough and high_enough:
+        if high_enough and value <= min(at_most, sys.float_info.max):
             return float(value)
     bound = f"above {at_least:g}" if above else f"of at least {at_least:g}"
     right = f"a number from {at_least:g} to {at_most:g}" if at_most < math.inf else f"a finite number {bound}"
