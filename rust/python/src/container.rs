@@ -1,0 +1,292 @@
+//! `Actions`: what one transition wants done, in order.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyIterator, PySlice, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::errors::{ActionsFull, check_id, invalid};
+use crate::events::{Timer, TrackedAction, UntrackedAction, moment};
+
+/// One action of a container.
+#[derive(Debug)]
+pub enum Entry {
+    Tracked(Py<TrackedAction>),
+    Untracked(Py<UntrackedAction>),
+}
+
+impl Entry {
+    fn of(action: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(tracked) = action.cast::<TrackedAction>() {
+            check_id(tracked.get().id.bind(action.py()))?;
+            return Ok(Self::Tracked(tracked.clone().unbind()));
+        }
+        match action.cast::<UntrackedAction>() {
+            Ok(untracked) => Ok(Self::Untracked(untracked.clone().unbind())),
+            Err(_) => Err(invalid(
+                "action",
+                action,
+                "a TrackedAction or an UntrackedAction",
+            )),
+        }
+    }
+
+    pub fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match self {
+            Self::Tracked(tracked) => tracked.bind(py).as_any().clone(),
+            Self::Untracked(untracked) => untracked.bind(py).as_any().clone(),
+        }
+    }
+}
+
+/// What a transition left in its container.
+#[derive(Debug, Default)]
+pub struct Emitted {
+    pub entries: Vec<Entry>,
+    /// Ids given up by `forget`, in order.
+    pub forgotten: Vec<Py<PyAny>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    emitted: Emitted,
+    capacity: Option<usize>,
+    /// Actions offered so far, those refused included.
+    adds: usize,
+    /// The value of `adds` at which an injected `ActionsFull` is due.
+    refuse_at: Option<usize>,
+    fired: bool,
+}
+
+impl Held {
+    /// Counts an offer and says whether there is room for it.
+    fn admits(&mut self) -> bool {
+        self.adds += 1;
+        if self.refuse_at == Some(self.adds) {
+            self.refuse_at = None;
+            self.fired = true;
+            return false;
+        }
+        self.capacity
+            .is_none_or(|capacity| self.emitted.entries.len() < capacity)
+    }
+}
+
+/// The ordered container of the actions that one transition emits.
+#[pyclass(frozen, generic, module = "fasm")]
+#[derive(Debug)]
+pub struct Actions {
+    held: Mutex<Held>,
+}
+
+impl Actions {
+    pub fn create(py: Python<'_>, capacity: Option<usize>) -> PyResult<Py<Self>> {
+        Py::new(py, Self::with_capacity(capacity))
+    }
+
+    /// Makes the `nth` add from now (counted from 1) raise `ActionsFull`, once.
+    pub fn arm(&self, nth: usize) {
+        let mut held = self.lock();
+        held.refuse_at = Some(held.adds.saturating_add(nth));
+        held.fired = false;
+    }
+
+    /// Whether the refusal that `arm` asked for has happened.
+    pub fn fired(&self) -> bool {
+        self.lock().fired
+    }
+
+    /// How often an action was offered so far, whether or not there was room for it.
+    pub fn adds(&self) -> usize {
+        self.lock().adds
+    }
+
+    /// Empties the container.
+    pub fn take(&self) -> Emitted {
+        std::mem::take(&mut self.lock().emitted)
+    }
+
+    fn with_capacity(capacity: Option<usize>) -> Self {
+        let emitted = Emitted::default();
+        Self {
+            held: Mutex::new(Held {
+                emitted,
+                capacity,
+                adds: 0,
+                refuse_at: None,
+                fired: false,
+            }),
+        }
+    }
+
+    // No Python code runs under this lock, so a holder can neither panic halfway nor wait for another thread.
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the entry in. Where there is no room, it is dropped only after the lock.
+    fn push(&self, entry: Entry) -> PyResult<()> {
+        let mut held = self.lock();
+        if held.admits() {
+            held.emitted.entries.push(entry);
+            return Ok(());
+        }
+        let count = held.emitted.entries.len();
+        drop(held);
+        Err(ActionsFull::new_err((count,)))
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let objects: Vec<_> = self
+            .lock()
+            .emitted
+            .entries
+            .iter()
+            .map(|entry| entry.object(py))
+            .collect();
+        PyTuple::new(py, objects)
+    }
+}
+
+#[pymethods]
+impl Actions {
+    #[new]
+    #[pyo3(signature = (capacity=None))]
+    fn new(capacity: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let Some(given) = capacity else {
+            return Ok(Self::with_capacity(None));
+        };
+        match given.extract::<usize>() {
+            Ok(capacity) if !given.is_instance_of::<PyBool>() => {
+                Ok(Self::with_capacity(Some(capacity)))
+            }
+            _ => Err(invalid("capacity", given, "None or an int of at least 0")),
+        }
+    }
+
+    /// Adds a tracked action.
+    #[pyo3(signature = (id, action, /))]
+    fn tracked(&self, id: Bound<'_, PyAny>, action: Py<PyAny>) -> PyResult<()> {
+        check_id(&id)?;
+        let tracked = TrackedAction::create(id.py(), id.unbind(), action)?;
+        self.push(Entry::Tracked(tracked))
+    }
+
+    /// Adds an untracked action.
+    #[pyo3(signature = (action, /))]
+    fn untracked(&self, py: Python<'_>, action: Py<PyAny>) -> PyResult<()> {
+        self.push(Entry::Untracked(UntrackedAction::create(py, action)?))
+    }
+
+    /// Adds a timer: a tracked action that completes with `Fired(at)` once the clock has reached `at`.
+    #[pyo3(signature = (id, at, /))]
+    fn timer(&self, id: Bound<'_, PyAny>, #[pyo3(from_py_with = moment)] at: i64) -> PyResult<()> {
+        let timer = Timer::create(id.py(), at)?.into_any();
+        self.tracked(id, timer)
+    }
+
+    /// Gives an outstanding id up.
+    #[pyo3(signature = (id, /))]
+    fn forget(&self, id: Bound<'_, PyAny>) -> PyResult<()> {
+        check_id(&id)?;
+        self.lock().emitted.forgotten.push(id.unbind());
+        Ok(())
+    }
+
+    /// Adds an action object.
+    #[pyo3(signature = (action, /))]
+    fn add(&self, action: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.push(Entry::of(action)?)
+    }
+
+    /// Drops all actions and all ids given up.
+    fn clear(&self) {
+        drop(self.take());
+    }
+
+    /// The most actions that the container takes, or None.
+    #[getter]
+    fn capacity(&self) -> Option<usize> {
+        self.lock().capacity
+    }
+
+    /// The ids given up by `forget`, in order.
+    #[getter]
+    fn forgotten<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let ids: Vec<_> = self
+            .lock()
+            .emitted
+            .forgotten
+            .iter()
+            .map(|id| id.clone_ref(py))
+            .collect();
+        PyTuple::new(py, ids)
+    }
+
+    fn __len__(&self) -> usize {
+        self.lock().emitted.entries.len()
+    }
+
+    /// Goes over the actions as they are now; later adds are not seen.
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.snapshot(py)?.try_iter()
+    }
+
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        if index.is_instance_of::<PySlice>() {
+            return self.snapshot(py)?.to_list().as_any().get_item(index);
+        }
+        let position: isize = index.extract()?;
+        let held = self.lock();
+        let entries = &held.emitted.entries;
+        let counted = if position < 0 {
+            entries.len().checked_add_signed(position)
+        } else {
+            Some(position as usize)
+        };
+        let found = counted
+            .and_then(|place| entries.get(place))
+            .map(|entry| entry.object(py));
+        drop(held);
+        found.ok_or_else(|| PyIndexError::new_err("actions index out of range"))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let items = self.snapshot(py)?.to_list().repr()?.to_string();
+        let capacity = self
+            .capacity()
+            .map_or(String::new(), |count| format!(", capacity={count}"));
+        let forgotten = self.forgotten(py)?;
+        let given_up = if forgotten.is_empty() {
+            String::new()
+        } else {
+            format!(", forgotten={}", forgotten.repr()?)
+        };
+        Ok(format!("Actions({items}{capacity}{given_up})"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A taken lock means that this very thread is inside a method: the objects are in use, so not visiting
+        // them only keeps them alive.
+        let Ok(held) = self.held.try_lock() else {
+            return Ok(());
+        };
+        for entry in &held.emitted.entries {
+            match entry {
+                Entry::Tracked(tracked) => visit.call(tracked)?,
+                Entry::Untracked(untracked) => visit.call(untracked)?,
+            }
+        }
+        held.emitted
+            .forgotten
+            .iter()
+            .try_for_each(|id| visit.call(id))
+    }
+
+    fn __clear__(&self) {
+        self.clear();
+    }
+}
