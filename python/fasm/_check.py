@@ -1,11 +1,18 @@
-"""Checks of arguments at the door. Each message names the argument, what was given and what would be right."""
+"""Checks of arguments at the door: the message names the argument, what was given and what would be right."""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import functools
 import math
 import sys
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from fasm.errors import InvalidArgument
+
+T = TypeVar("T")
 
 
 def short(value: object, limit: int = 80) -> str:
@@ -28,7 +35,9 @@ def integer(name: str, value: object, *, at_least: int) -> int:
     return value
 
 
-def number(name: str, value: object, *, at_least: float, above: bool = False, at_most: float = math.inf) -> float:
+def number(
+    name: str, value: object, *, at_least: float, above: bool = False, at_most: float = math.inf
+) -> float:
     """Checks a finite number with `at_least <= value <= at_most` (`above`: strictly more than `at_least`)."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         high_enough = value > at_least if above else value >= at_least
@@ -50,3 +59,33 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
+def keywords(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuses keyword arguments that do not exist, and names the one that was probably meant."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise InvalidArgument(f"{where}: no argument is named {name!r}{suggestion(name, names)}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Gives `, did you mean 'seeds'?`, or what there is to choose from."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(names))}"
+
+
+def strict_keywords(cls: type[T]) -> type[T]:
+    """Makes the constructor of a keyword-only dataclass raise `InvalidArgument`, not TypeError."""
+    target: Any = cls
+    init = target.__init__
+    known = [field.name for field in dataclasses.fields(target) if field.init]
+
+    @functools.wraps(init)
+    def checked(self: T, /, *args: object, **given: Any) -> None:
+        if args:
+            raise InvalidArgument(f"{cls.__name__}: takes keyword arguments only, got {short(args[0])}")
+        keywords(cls.__name__, given, known)
+        init(self, **given)
+
+    target.__init__ = checked
+    return cls

@@ -22,7 +22,8 @@ FasmError
 └── QueueFull                too many inputs wait
 ```
 
-All can be pickled. What is a `BaseException` but no `Exception` (Ctrl-C, `SystemExit`) is never turned into one of these.
+All can be pickled. What is a `BaseException` but no `Exception` (Ctrl-C, `SystemExit`) is never turned into
+one of these.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ class SimulationFailed(FasmError, AssertionError):
 
     @property
     def failure(self) -> Failure | None:
+        """The first failure, or None where the run is vacuous."""
         return self.report.failures[0] if self.report.failures else None
 
     def __str__(self) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from typing import Any, Protocol, TypeAlias, Union, overload, runtime_checkable
+from typing import Any, Never, Protocol, TypeAlias, overload, runtime_checkable
 
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from fasm._native import Actions, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
 
@@ -20,10 +20,10 @@ U = TypeVar("U", default=Never)
 I_contra = TypeVar("I_contra", contravariant=True)
 R_contra = TypeVar("R_contra", contravariant=True)
 
-Input: TypeAlias = Union[Normal[I], TrackedActionCompleted[Id, R]]
+Input: TypeAlias = Normal[I] | TrackedActionCompleted[Id, R]
 """What `stf` is given: `Input[I, Id, R]`, a value from outside or the result of a tracked action."""
 
-Action: TypeAlias = Union[TrackedAction[Id, A], UntrackedAction[U]]
+Action: TypeAlias = TrackedAction[Id, A] | UntrackedAction[U]
 """What a container holds: `Action[Id, A, U]`, the description of an effect."""
 
 

@@ -1,0 +1,180 @@
+"""What a simulation reports: plain frozen data, its JSON and its text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from fasm.sim import _report_text
+from fasm.sim.verdict import Verdict
+
+__all__ = ["ActionCount", "Failure", "FaultCount", "InputCount", "Report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCount:
+    """What became of one kind of input.
+
+    Attributes:
+        tried: Transitions that were begun with it.
+        accepted: Those that were accepted.
+        rejected: Number of rejections, by the name of the error. The rest was interrupted or broken.
+    """
+
+    tried: int = 0
+    accepted: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCount:
+    """What became of one kind of action.
+
+    Attributes:
+        emitted: Emissions by accepted transitions.
+        completed: Results that were taken.
+        dead: Ids that got no answer within all their attempts.
+    """
+
+    emitted: int = 0
+    completed: int = 0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultCount:
+    """What became of one kind of fault.
+
+    Attributes:
+        chances: How often it could have been injected.
+        armed: How often the dice said yes.
+        fired: How often it did happen: an error armed for the third suspension needs a third suspension.
+    """
+
+    chances: int = 0
+    armed: int = 0
+    fired: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One broken law, with the shortest run that was found to break it.
+
+    Attributes:
+        law: Its name, `invariant:never_negative` or `atomicity` for example.
+        message: What is wrong, in a few lines.
+        seed: The seed that found it.
+        step: The step of that seed at which it broke, from 0; before shrinking.
+        count: How often the same law broke for the same kind of input.
+        trace: The steps of the shrunk run, one line each.
+        original_steps: The number of steps before shrinking.
+        repro: The file that replays it, or None where none was written.
+        timeline: What happened in the shrunk run, line by line.
+        code: The shrunk steps as Python code.
+        replay: The one line that replays it.
+        drawn: What a swarm seed had drawn: weight by source, rate by fault.
+    """
+
+    law: str
+    message: str
+    seed: int
+    step: int
+    count: int = 1
+    trace: tuple[str, ...] = ()
+    original_steps: int
+    repro: str | None = None
+    timeline: tuple[str, ...] = ()
+    code: str = ""
+    replay: str = ""
+    drawn: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __str__(self) -> str:
+        return "\n".join(_report_text.failure_lines(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of a simulation or an exploration. `str(report)` is a table for people.
+
+    Two reports of the same run are equal: the time it took is not compared.
+
+    Attributes:
+        scenario: The name of the scenario.
+        verdict: The outcome.
+        ended: Why it ended.
+        seeds: The number of seeds that were run.
+        steps: The steps of all seeds, settling not included.
+        settle_steps: The steps of settling.
+        accepted: Transitions that were accepted.
+        rejected: Transitions that the machine rejected.
+        interrupted: Transitions that a fault cut short.
+        inputs: Counts by kind of input, named after their sources.
+        actions: Counts by kind of action.
+        faults: Counts by kind of fault.
+        laws: Number of evaluations by law.
+        reached: Number of hits by `sometimes` method.
+        opaque: Types without fields to see, compared by type only.
+        vacuous: What was never tested, one line each.
+        notes: What the reader should know, such as laws that could not run.
+        failures: The broken laws.
+        elapsed_s: The time that it took, in seconds.
+
+    Example:
+        >>> report = Report(
+        ...     scenario="Demo", verdict=Verdict.PASSED, ended="steps", seeds=2, steps=200, elapsed_s=0.5
+        ... )
+        >>> report.steps_per_s
+        400.0
+        >>> print(report)
+        PASSED  Demo: 2 seeds, 200 steps and 0 to settle, in 0.50 s (400 steps/s), ended: steps
+        transitions: 0 accepted, 0 rejected, 0 interrupted
+    """
+
+    scenario: str
+    verdict: Verdict
+    ended: str
+    seeds: int
+    steps: int
+    settle_steps: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    interrupted: int = 0
+    inputs: Mapping[str, InputCount] = field(default_factory=dict[str, InputCount])
+    actions: Mapping[str, ActionCount] = field(default_factory=dict[str, ActionCount])
+    faults: Mapping[str, FaultCount] = field(default_factory=dict[str, FaultCount])
+    laws: Mapping[str, int] = field(default_factory=dict[str, int])
+    reached: Mapping[str, int] = field(default_factory=dict[str, int])
+    opaque: tuple[str, ...] = ()
+    vacuous: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    elapsed_s: float = field(compare=False)
+
+    @property
+    def steps_per_s(self) -> float:
+        """Steps per second, settling not included; 0 where no time passed."""
+        return self.steps / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    def to_json(self) -> str:
+        """Gives the whole report as one JSON object, indented, with the attributes as keys."""
+        plain = _plain(self)
+        plain["steps_per_s"] = self.steps_per_s
+        return json.dumps(plain, indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return "\n".join(_report_text.report_lines(self))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
