@@ -1,5 +1,6 @@
 """Where the runtime keeps what must survive a crash."""
 
+from fasm.stores.memory import Failure, MemoryStore, Plan
 from fasm.stores.protocol import (
     Change,
     Claim,
@@ -27,12 +28,15 @@ __all__ = [
     "Claim",
     "Clock",
     "Emission",
+    "Failure",
     "Held",
     "InstanceRow",
     "KeyRow",
     "Loaded",
     "LogRow",
+    "MemoryStore",
     "OutboxRow",
+    "Plan",
     "Pruned",
     "Snapshot",
     "Stats",

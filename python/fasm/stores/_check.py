@@ -1,0 +1,134 @@
+"""What every store refuses in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from fasm._check import integer, invalid
+from fasm.errors import Fenced, InvalidArgument, StoreConflict, StoreCorrupt, StoreError
+from fasm.stores._rows import Change, Emission, Transition, Unit
+
+INT64 = 2**63
+READ_ONLY = "the store was opened for reading only: open it with the name of its machine to write"
+CLOSED = "the store is not open"
+
+
+def text(name: str, value: object, *, empty: bool = False) -> None:
+    """Checks text that every database can keep."""
+    if not isinstance(value, str) or (not value and not empty):
+        raise invalid(name, value, "a str" if empty else "a str that is not empty")
+    if "\0" in value:
+        raise invalid(name, value, "a str without NUL characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise invalid(name, value, "a str without lone surrogates") from None
+
+
+def names(name: str, values: Sequence[str]) -> None:
+    """Checks a sequence of names: not a lone str, which is a sequence of its characters."""
+    if isinstance(values, str):
+        raise invalid(name, values, "a sequence of str, such as a list with this one")
+    for value in values:
+        text(name, value)
+
+
+def limit(value: int) -> None:
+    integer("limit", value, at_least=1)
+
+
+def machine(value: str | None) -> None:
+    if value is not None:
+        text("machine", value)
+
+
+def unit(value: Unit) -> None:
+    """Checks every value of a unit; for stores that keep what they are given, and to explain a refusal."""
+    text("instance", value.instance)
+    _int("epoch", value.epoch)
+    if value.transition is not None:
+        _transition(value.transition)
+    for emission in value.emitted:
+        _emission(emission)
+    for change in value.changed:
+        _change(change)
+    for action_id in value.removed:
+        text("removed", action_id)
+
+
+def _transition(value: Transition) -> None:
+    for name, number in (("revision", value.revision), ("at", value.at), ("version", value.version)):
+        _int(f"transition.{name}", number)
+    _bytes("transition.input", value.input)
+    _bytes("transition.fingerprint", value.fingerprint)
+    _bytes("transition.digest", value.digest)
+    if value.snapshot is not None:
+        _bytes("transition.snapshot", value.snapshot)
+    if value.key is not None:
+        text("transition.key", value.key)
+
+
+def _emission(value: Emission) -> None:
+    text("emitted.action_id", value.action_id)
+    text("emitted.kind", value.kind)
+    _bytes("emitted.payload", value.payload)
+    _int("emitted.attempts", value.attempts)
+    _int("emitted.not_before", value.not_before)
+    if value.dead is not None:
+        text("emitted.dead", value.dead, empty=True)
+
+
+def _change(value: Change) -> None:
+    text("changed.action_id", value.action_id)
+    text("changed.error", value.error, empty=True)
+    for name in ("revision", "attempts", "not_before", "result_attempts"):
+        _int(f"changed.{name}", getattr(value, name))
+    if value.result is not None:
+        _bytes("changed.result", value.result)
+    if value.dead is not None:
+        text("changed.dead", value.dead, empty=True)
+    if value.payload is not None:
+        text("changed.payload[0]", value.payload[0])
+        _bytes("changed.payload[1]", value.payload[1])
+
+
+def _int(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not -INT64 <= value < INT64:
+        raise invalid(name, value, "an int of 64 bits")
+
+
+def _bytes(name: str, value: object) -> None:
+    if not isinstance(value, bytes):
+        raise invalid(name, value, "bytes")
+
+
+def refused(error: Exception, value: Unit) -> Exception:
+    """Explains why a database did not take a unit that it should have: by the unit's own fault, if there is one."""
+    try:
+        unit(value)
+    except InvalidArgument as reason:
+        reason.__cause__ = error
+        return reason
+    return StoreError(f"the store could not write a unit of instance {value.instance!r}: {error}")
+
+
+def fenced(instance: str, epoch: int) -> Fenced:
+    return Fenced(
+        f"instance {instance!r} is no longer owned under epoch {epoch}: another process has claimed it"
+    )
+
+
+def conflict(instance: str, expected: int, found: int) -> StoreConflict:
+    return StoreConflict(f"instance {instance!r} is at revision {found}, the unit expects {expected}")
+
+
+def unknown_instance(instance: str) -> NoReturn:
+    raise InvalidArgument(f"instance: got {instance!r}, expected one that exists; claim creates it")
+
+
+def other_machine(where: str, kept: str, asked: str | None) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{where} keeps the instances of machine {kept!r} and was opened for {asked!r}: a store belongs to one "
+        f"machine; give the machine its old name back, or a store of its own"
+    )
