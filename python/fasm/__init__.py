@@ -1,4 +1,8 @@
-"""State machines that are right by construction."""
+"""State machines that are right by construction: simulate them under crashes, run them durably.
+
+Start with `StateMachine`, then `simulate` a `Scenario`, then give the same machine to a `Runtime`.
+The errors are in `fasm.errors`.
+"""
 
 from fasm._native import (
     Actions,
@@ -8,14 +12,49 @@ from fasm._native import (
     TrackedAction,
     TrackedActionCompleted,
     UntrackedAction,
+    __version__,
 )
+from fasm.attempt import Attempt
+from fasm.errors import FasmError, RestoreError, TransitionError
+from fasm.machine import Action, ActionsContainer, Input, StateMachine, TransactionalState
+from fasm.outstanding import Outstanding
+from fasm.sim.faults import Faults
+from fasm.sim.laws import Laws
+from fasm.sim.marks import always, settled, sometimes, source
+from fasm.sim.report import Failure, Report
+from fasm.sim.scenario import NO_REPLY, NoReply, Scenario, ScenarioBase
+from fasm.sim.verdict import Verdict
 
 __all__ = [
+    "NO_REPLY",
+    "Action",
     "Actions",
+    "ActionsContainer",
+    "Attempt",
+    "Failure",
+    "FasmError",
+    "Faults",
     "Fired",
+    "Input",
+    "Laws",
+    "NoReply",
     "Normal",
+    "Outstanding",
+    "Report",
+    "RestoreError",
+    "Scenario",
+    "ScenarioBase",
+    "StateMachine",
     "Timer",
     "TrackedAction",
     "TrackedActionCompleted",
+    "TransactionalState",
+    "TransitionError",
     "UntrackedAction",
+    "Verdict",
+    "__version__",
+    "always",
+    "settled",
+    "sometimes",
+    "source",
 ]

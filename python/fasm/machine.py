@@ -108,6 +108,11 @@ class ActionsContainer(Protocol[Id, A, U]):
         """The most actions that it holds, or None for no limit."""
         ...
 
+    @property
+    def forgotten(self) -> tuple[Id, ...]:
+        """The ids given up by `forget`, in order."""
+        ...
+
     def tracked(self, id: Id, action: A, /) -> None:
         """Adds a tracked action, whose result comes back as an input under `id`."""
         ...
@@ -129,7 +134,7 @@ class ActionsContainer(Protocol[Id, A, U]):
         ...
 
     def clear(self) -> None:
-        """Drops everything that was added."""
+        """Drops all actions and all ids given up."""
         ...
 
     def __len__(self) -> int: ...
