@@ -1,0 +1,108 @@
+"""All the codecs of one machine, and the versions of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from fasm._native import Normal, TrackedActionCompleted
+from fasm.errors import InvalidArgument, StoreCorrupt
+from fasm.runtime._annotations import members
+from fasm.runtime._tagged import TaggedCodec
+from fasm.runtime.codec import Codec, CodecFactory
+from fasm.runtime.json_codec import json_codec
+from fasm.runtime.machine_types import MachineTypes
+
+__all__ = ["MachineCodecs", "Upgrades", "check_upgrades"]
+
+Upgrades = Mapping[int, Callable[[Any], Any]]
+"""`{1: f}`: `f` makes the JSON data of a state of version 2 from that of version 1."""
+
+_NORMAL, _COMPLETED = b"normal\n", b"completed\n"
+
+
+class MachineCodecs:
+    """The codecs of state, input, action, result and id.
+
+    The types of inputs, actions and results are tagged, for they may grow into unions.
+    Ids are canonical JSON.
+    """
+
+    def __init__(self, types: MachineTypes, make_codec: CodecFactory = json_codec) -> None:
+        self.types = types
+        self.state: Codec[Any] = make_codec(types.state)
+        self.value: Codec[Any] = TaggedCodec(types.input, make_codec)
+        self.action: Codec[Any] = TaggedCodec(types.all_actions, make_codec)
+        self.result: Codec[Any] = TaggedCodec(types.all_results, make_codec)
+        self._id = json_codec(types.id) if members(types.id) else None
+
+    def encode_id(self, id: Any) -> str:
+        """The id as canonical JSON.
+
+        Raises:
+            InvalidArgument: It is not of the annotated type.
+        """
+        if self._id is None:
+            raise InvalidArgument(f"a tracked action has the id {id!r}, but the machine names no type of ids")
+        return self._id.encode_canonical(id)
+
+    def decode_id(self, text: str) -> Any:
+        if self._id is None:
+            raise ValueError(f"an id is stored, {text!r}, but the machine names no type of ids")
+        return self._id.decode(text.encode())
+
+    def encode_event(self, event: Normal[Any] | TrackedActionCompleted[Any, Any]) -> bytes:
+        """What the log keeps of an input: a line that says which, the id on a line, the value."""
+        if isinstance(event, Normal):
+            return _NORMAL + self.value.encode(event.value)
+        return b"%s%s\n%s" % (_COMPLETED, self.encode_id(event.id).encode(), self.result.encode(event.result))
+
+    def decode_event(self, data: bytes, at: int) -> Normal[Any] | TrackedActionCompleted[Any, Any]:
+        if data.startswith(_NORMAL):
+            return Normal(self.value.decode(data[len(_NORMAL) :]), at)
+        head, id, result = data.split(b"\n", 2)
+        if head + b"\n" != _COMPLETED:
+            raise ValueError(f"not a stored input: {data[:80]!r}")
+        return TrackedActionCompleted(self.decode_id(id.decode()), self.result.decode(result), at)
+
+    def decode_state(self, data: bytes, stored: int, version: int, upgrades: Upgrades) -> Any:
+        """Decodes a state that version `stored` of the machine has written, brought up to `version`.
+
+        Raises:
+            StoreCorrupt: It is of a newer version, of one without an upgrade, or cannot be decoded.
+        """
+        if stored > version:
+            raise StoreCorrupt(
+                f"the state was written by version {stored} of the machine, this is version {version}; "
+                "it is left untouched, deploy the newer code"
+            )
+        try:
+            for step in range(stored, version):
+                if step not in upgrades:
+                    raise StoreCorrupt(
+                        f"the state was written by version {stored} of the machine, this is {version}; "
+                        f"pass upgrades={{{step}: f}}, where f makes the data of version {step + 1} from it"
+                    )
+                data = orjson.dumps(upgrades[step](orjson.loads(data)))
+            return self.state.decode(data)
+        except StoreCorrupt:
+            raise
+        except Exception as error:
+            raise StoreCorrupt(f"the state cannot be read: {error}") from error
+
+
+def check_upgrades(upgrades: Upgrades, version: int) -> None:
+    """Refuses upgrades that could never run.
+
+    Raises:
+        InvalidArgument: A key is not a version below this one, or a value cannot be called.
+    """
+    for step, upgrade in upgrades.items():
+        if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step < version:
+            raise InvalidArgument(
+                f"upgrades: got the key {step!r}, expected versions below the machine's, {version}"
+            )
+        if not callable(upgrade):
+            raise InvalidArgument(f"upgrades: got {upgrade!r} for version {step}, expected a function")

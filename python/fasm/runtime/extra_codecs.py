@@ -1,0 +1,94 @@
+"""Codecs for data in msgspec Structs or pydantic models. Neither is imported before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from fasm.errors import InvalidArgument
+from fasm.runtime._annotations import name_of
+from fasm.runtime.codec import Codec
+
+__all__ = ["msgspec_codec", "pydantic_codec"]
+
+
+def msgspec_codec(annotation: Any) -> Codec[Any]:
+    """Makes a JSON codec by msgspec: Structs, dataclasses, and what else it knows.
+
+    Needs `pip install "fasm-py[msgspec]"`.
+
+    A union inside the type needs msgspec's own tags. The types of inputs, actions and results do not: the
+    runtime tags them itself.
+
+    Args:
+        annotation: The type. Pass this function as `codec=msgspec_codec` to the runtime.
+
+    Raises:
+        InvalidArgument: msgspec is not installed, or cannot keep the type.
+
+    Example:
+        >>> msgspec_codec(dict[str, int]).encode({"a": 1})
+        b'{"a":1}'
+    """
+    msgspec = _import("msgspec")
+    try:
+        decoder = msgspec.json.Decoder(annotation)
+    except TypeError as error:
+        raise InvalidArgument(f"msgspec_codec: cannot keep {name_of(annotation)}: {error}") from error
+    return _Outside(annotation, msgspec.json.Encoder().encode, decoder.decode)
+
+
+def pydantic_codec(annotation: Any) -> Codec[Any]:
+    """Makes a JSON codec by pydantic: models, dataclasses, and what else it knows.
+
+    Needs `pip install "fasm-py[pydantic]"`.
+
+    Args:
+        annotation: The type. Pass this function as `codec=pydantic_codec` to the runtime.
+
+    Raises:
+        InvalidArgument: pydantic is not installed, or cannot keep the type.
+
+    Example:
+        >>> pydantic_codec(dict[str, int]).decode(b'{"a":1}')
+        {'a': 1}
+    """
+    pydantic = _import("pydantic")
+    try:
+        adapter = pydantic.TypeAdapter(annotation)
+    except pydantic.errors.PydanticUserError as error:
+        raise InvalidArgument(f"pydantic_codec: cannot keep {name_of(annotation)}: {error}") from error
+    return _Outside(
+        annotation,
+        lambda value: adapter.dump_json(value, warnings="error"),
+        lambda data: adapter.validate_json(data, strict=True),
+    )
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InvalidArgument(f'codec: {name} is not installed; pip install "fasm-py[{name}]"') from error
+
+
+class _Outside:
+    """A foreign encoder and decoder, whose errors become ours."""
+
+    def __init__(self, annotation: Any, encode: Any, decode: Any) -> None:
+        self._name = name_of(annotation)
+        self._encode = encode
+        self._decode = decode
+
+    def encode(self, value: Any, /) -> bytes:
+        try:
+            data: bytes = self._encode(value)
+        except Exception as error:
+            raise InvalidArgument(f"cannot encode as {self._name}: {error}") from error
+        return data
+
+    def decode(self, data: bytes, /) -> Any:
+        try:
+            return self._decode(data)
+        except Exception as error:
+            raise ValueError(f"not a stored {self._name}: {error}") from error
