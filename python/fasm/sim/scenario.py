@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, Generic, Never, Protocol, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Never, Protocol, final
 
 from typing_extensions import TypeVar
 
@@ -31,6 +31,12 @@ class NoReply:
     """The type of `NO_REPLY`: this attempt got no answer, whether or not the world acted."""
 
     __slots__ = ()
+    _only: ClassVar[NoReply | None] = None
+
+    def __new__(cls) -> NoReply:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
 
     def __repr__(self) -> str:
         return "NO_REPLY"

@@ -1,0 +1,35 @@
+"""What tests of every area share."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+import pytest
+
+
+def absent(what: str, cure: str) -> None:
+    """Skips the test that needs what is not here; in CI everything is here, so there it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing in CI; {cure}")
+    pytest.skip(f"{what} is missing; {cure}")
+
+
+@pytest.fixture
+def postgres_dsn() -> str:
+    """The DSN of a PostgreSQL server for tests alone. Make what you need in it under a name of your own."""
+    dsn = os.environ.get("FASM_TEST_POSTGRES_DSN")
+    if not dsn:
+        absent("PostgreSQL", "start one and name it in FASM_TEST_POSTGRES_DSN")
+    if find_spec("asyncpg") is None:
+        absent("asyncpg", "pip install 'fasm-py[postgres]'")
+    assert dsn is not None
+    return dsn
+
+
+@pytest.fixture
+def checkers() -> None:
+    """For tests that run the type checkers."""
+    for module in ("mypy", "basedpyright"):
+        if find_spec(module) is None:
+            absent(module, "pip install 'fasm-py[check]'")
