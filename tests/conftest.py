@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+
+# A relative path would lead nowhere in a child process with another working directory.
+if "PYTHONPATH" in os.environ:
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        str(Path(entry).resolve()) for entry in os.environ["PYTHONPATH"].split(os.pathsep) if entry
+    )
 
 
 def absent(what: str, cure: str) -> None:
@@ -27,7 +34,7 @@ def postgres_dsn() -> str:
     return dsn
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def checkers() -> None:
     """For tests that run the type checkers."""
     for module in ("mypy", "basedpyright"):

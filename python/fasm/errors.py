@@ -69,9 +69,8 @@ class TransitionError(FasmError):
 
     Example:
         >>> class InsufficientFunds(TransitionError): ...
-        >>> raise InsufficientFunds(100)
-        Traceback (most recent call last):
-        InsufficientFunds: 100
+        >>> isinstance(InsufficientFunds(100), FasmError)
+        True
     """
 
 

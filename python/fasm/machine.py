@@ -12,7 +12,7 @@ from fasm._native import Actions, Normal, Timer, TrackedAction, TrackedActionCom
 __all__ = ["Action", "ActionsContainer", "Input", "StateMachine", "TransactionalState"]
 
 S = TypeVar("S")
-I = TypeVar("I")  # noqa: E741 - the name that the design, the docs and the messages use for inputs
+I = TypeVar("I")
 Id = TypeVar("Id")
 A = TypeVar("A")
 R = TypeVar("R")

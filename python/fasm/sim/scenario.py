@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_REPLY", "NoReply", "Scenario", "ScenarioBase"]
 
 S = TypeVar("S")
-I = TypeVar("I")  # noqa: E741 - the name that the design, the docs and the messages use for inputs
+I = TypeVar("I")
 Id = TypeVar("Id")
 A = TypeVar("A")
 R = TypeVar("R")
@@ -34,6 +34,7 @@ class NoReply:
     _only: ClassVar[NoReply | None] = None
 
     def __new__(cls) -> NoReply:
+        """Gives the one object."""
         if cls._only is None:
             cls._only = super().__new__(cls)
         return cls._only

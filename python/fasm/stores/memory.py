@@ -182,7 +182,7 @@ class MemoryStore:
         error: Exception | None = None
         try:
             row = self._commit(unit, failure)
-        except Exception as reason:  # noqa: BLE001 - the waiter gets it
+        except Exception as reason:
             error = reason
         if self._dead() or answer.cancelled():
             return
