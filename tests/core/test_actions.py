@@ -155,10 +155,10 @@ def test_a_wrong_deadline_is_named(at: Any) -> None:
 @pytest.mark.parametrize(
     "use",
     [
-        lambda actions, id: actions.tracked(id, "x"),
-        lambda actions, id: actions.timer(id, 1),
-        lambda actions, id: actions.forget(id),
-        lambda actions, id: actions.add(TrackedAction(id, "x")),
+        lambda actions, key: actions.tracked(key, "x"),
+        lambda actions, key: actions.timer(key, 1),
+        lambda actions, key: actions.forget(key),
+        lambda actions, key: actions.add(TrackedAction(key, "x")),
     ],
 )
 def test_an_unhashable_id_is_named(use: Any, id: object) -> None:

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the native module's stub run as they stand."""
+"""The examples in the docstrings of the native module's stubs run as they stand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import fasm
 
-STUB = Path(fasm.__file__).with_name("_native.pyi")
+STUBS = sorted(Path(fasm.__file__).parent.glob("_native*.pyi"))
 
 
 def documented(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -22,12 +22,14 @@ def documented(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from documented(node, name + ".")
 
 
-EXAMPLES = [(name, doc) for name, doc in documented(ast.parse(STUB.read_text())) if ">>>" in doc]
+EXAMPLES = [
+    (name, doc) for stub in STUBS for name, doc in documented(ast.parse(stub.read_text())) if ">>>" in doc
+]
 
 
 @pytest.mark.parametrize(("name", "doc"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
 def test_the_example_runs(name: str, doc: str) -> None:
-    example = doctest.DocTestParser().get_doctest(doc, {}, name, str(STUB), None)
+    example = doctest.DocTestParser().get_doctest(doc, {}, name, name, None)
     result = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(example)
     assert result.attempted > 0
     assert result.failed == 0

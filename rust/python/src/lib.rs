@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 mod container;
 mod errors;
 mod events;
+mod rng;
 
 /// The interpreter that imported the module first; none has a negative id.
 static INTERPRETER: AtomicI64 = AtomicI64::new(-1);
@@ -46,6 +47,8 @@ mod _native {
     use super::events::TrackedActionCompleted;
     #[pymodule_export]
     use super::events::UntrackedAction;
+    #[pymodule_export]
+    use super::rng::Rng;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
