@@ -268,6 +268,19 @@ impl Actions {
         Ok(format!("Actions({items}{capacity}{given_up})"))
     }
 
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let state = (self.snapshot(py)?, self.forgotten(py)?);
+        (py.get_type::<Self>(), (self.capacity(),), state).into_pyobject(py)
+    }
+
+    fn __setstate__(&self, state: (Vec<Bound<'_, PyAny>>, Vec<Py<PyAny>>)) -> PyResult<()> {
+        let (actions, forgotten) = state;
+        let entries = actions.iter().map(Entry::of).collect::<PyResult<_>>()?;
+        let replaced = std::mem::replace(&mut self.lock().emitted, Emitted { entries, forgotten });
+        drop(replaced);
+        Ok(())
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // A taken lock means that this very thread is inside a method: the objects are in use, so not visiting
         // them only keeps them alive.

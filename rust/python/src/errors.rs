@@ -1,6 +1,6 @@
 //! Errors of the binding. All are classes of `fasm.errors`, so `except`, pickling and docs stay ordinary.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::import_exception;
 use pyo3::prelude::*;
 
@@ -21,20 +21,25 @@ pub fn invalid(name: &str, given: &Bound<'_, PyAny>, right: &str) -> PyErr {
     }
 }
 
-/// Refuses an id that cannot be a key. An error that the id's own `__hash__` raises is passed on as it is.
-pub fn check_id(id: &Bound<'_, PyAny>) -> PyResult<()> {
-    let Err(error) = id.hash() else { return Ok(()) };
-    Err(explain_unhashable(id, error))
+/// The error for a wrong argument that some use of it has shown. What the argument's own code raises is passed
+/// on as it is: it has a traceback, unlike what the interpreter itself raises about a wrong type or value.
+#[cold]
+pub fn refused(name: &str, given: &Bound<'_, PyAny>, right: &str, error: PyErr) -> PyErr {
+    let py = given.py();
+    let about_argument = error.is_instance_of::<PyTypeError>(py)
+        || error.is_instance_of::<PyValueError>(py)
+        || error.is_instance_of::<PyOverflowError>(py);
+    if !about_argument || error.traceback(py).is_some() {
+        return error;
+    }
+    let explained = invalid(name, given, right);
+    explained.set_cause(py, Some(error));
+    explained
 }
 
-/// What C code raises for an unhashable object has no traceback; what user code raises has one.
-#[cold]
-pub fn explain_unhashable(id: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
-    let py = id.py();
-    if error.get_type(py).is(py.get_type::<PyTypeError>()) && error.traceback(py).is_none() {
-        let explained = invalid("id", id, "a hashable value");
-        explained.set_cause(py, Some(error));
-        return explained;
-    }
-    error
+/// Refuses an id that cannot be a key.
+pub fn check_id(id: &Bound<'_, PyAny>) -> PyResult<()> {
+    id.hash()
+        .map(|_| ())
+        .map_err(|error| refused("id", id, "a hashable value", error))
 }

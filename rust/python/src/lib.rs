@@ -11,7 +11,9 @@ use pyo3::prelude::*;
 mod container;
 mod errors;
 mod events;
+mod ledger;
 mod rng;
+mod values;
 
 /// The interpreter that imported the module first; none has a negative id.
 static INTERPRETER: AtomicI64 = AtomicI64::new(-1);
@@ -47,6 +49,10 @@ mod _native {
     use super::events::TrackedActionCompleted;
     #[pymodule_export]
     use super::events::UntrackedAction;
+    #[pymodule_export]
+    use super::ledger::Ledger;
+    #[pymodule_export]
+    use super::ledger::Reconciliation;
     #[pymodule_export]
     use super::rng::Rng;
 

@@ -38,9 +38,9 @@ fn integer<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     if value.is_instance_of::<PyInt>() {
         return Ok(value.clone());
     }
-    match value.getattr("__index__") {
-        Ok(index) => index.call0(),
-        Err(_) => Err(invalid(name, value, "an int")),
+    match value.getattr_opt("__index__")? {
+        Some(index) => index.call0(),
+        None => Err(invalid(name, value, "an int")),
     }
 }
 

@@ -14,7 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyList, PyTuple};
 
-use crate::errors::invalid;
+use crate::errors::{invalid, refused};
 
 /// 2^53: as many different floats as `random` can give.
 const FLOATS: u64 = 1 << 53;
@@ -63,10 +63,19 @@ fn seed_of(seed: &Bound<'_, PyAny>) -> PyResult<u64> {
     }
 }
 
+fn float(name: &str, value: &Bound<'_, PyAny>, right: &str) -> PyResult<f64> {
+    value
+        .extract()
+        .map_err(|error| refused(name, value, right, error))
+}
+
 fn finite(name: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    match value.extract::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err(invalid(name, value, "a finite number")),
+    let right = "a finite number";
+    let number = float(name, value, right)?;
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err(invalid(name, value, right))
     }
 }
 
@@ -131,12 +140,12 @@ impl Rng {
 
     /// True with probability `p`.
     fn chance(&self, p: &Bound<'_, PyAny>) -> PyResult<bool> {
-        match p.extract::<f64>() {
-            Ok(rate) if (0.0..=1.0).contains(&rate) => {
-                Ok(self.with_draws(|draws| draws.chance(Method::Chance, rate)))
-            }
-            _ => Err(invalid("p", p, "a number from 0 to 1")),
+        let right = "a number from 0 to 1";
+        let rate = float("p", p, right)?;
+        if !(0.0..=1.0).contains(&rate) {
+            return Err(invalid("p", p, right));
         }
+        Ok(self.with_draws(|draws| draws.chance(Method::Chance, rate)))
     }
 
     /// One element of a sequence.

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyList, PySequence};
 
 use super::Rng;
-use crate::errors::invalid;
+use crate::errors::{invalid, refused};
 
 /// Long loops look for Ctrl-C once in so many rounds.
 const ROUNDS: usize = 1 << 16;
@@ -30,10 +30,11 @@ fn sequence<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
 
 /// Checks how many elements are wanted.
 pub fn k_count(k: &Bound<'_, PyAny>) -> PyResult<usize> {
-    match k.extract::<usize>() {
-        Ok(count) if !k.is_instance_of::<PyBool>() => Ok(count),
-        _ => Err(invalid("k", k, "an int of at least 0")),
+    let right = "an int of at least 0";
+    if k.is_instance_of::<PyBool>() {
+        return Err(invalid("k", k, right));
     }
+    k.extract().map_err(|error| refused("k", k, right, error))
 }
 
 fn interruptible(py: Python<'_>, round: usize) -> PyResult<()> {
@@ -85,22 +86,28 @@ pub fn choices<'py>(
 }
 
 fn weights_of(given: &Bound<'_, PyAny>, length: usize) -> PyResult<Weights> {
-    let wrong = || {
-        let right = format!(
-            "{length} numbers, one for each of the population, none below 0, not all of them 0"
-        );
-        invalid("weights", given, &right)
-    };
-    let Ok(iterator) = given.try_iter() else {
-        return Err(wrong());
-    };
-    let numbers = iterator.collect::<PyResult<Vec<_>>>()?;
-    if numbers.len() != length {
-        return Err(wrong());
+    let right = format!(
+        "{length} numbers, one for each of the population, none below 0, not all of them 0"
+    );
+    let refuse = |error| refused("weights", given, &right, error);
+    let numbers = given
+        .try_iter()
+        .map_err(refuse)?
+        .collect::<PyResult<Vec<_>>>()?;
+    if numbers.len() == length {
+        if let Some(weights) = whole(&numbers) {
+            return Ok(weights);
+        }
+        let floats = numbers
+            .iter()
+            .map(PyAnyMethods::extract::<f64>)
+            .collect::<PyResult<Vec<_>>>()
+            .map_err(refuse)?;
+        if let Some(weights) = fractional(&floats) {
+            return Ok(weights);
+        }
     }
-    whole(&numbers)
-        .or_else(|| fractional(&numbers))
-        .ok_or_else(wrong)
+    Err(invalid("weights", given, &right))
 }
 
 /// Ints are taken exactly, as long as their sum fits 64 bits.
@@ -115,11 +122,7 @@ fn whole(numbers: &[Bound<'_, PyAny>]) -> Option<Weights> {
 }
 
 /// Other numbers are scaled to ints with a sum of about 2^62. What is above 0 stays above 0.
-fn fractional(numbers: &[Bound<'_, PyAny>]) -> Option<Weights> {
-    let floats = numbers
-        .iter()
-        .map(|number| number.extract::<f64>().ok())
-        .collect::<Option<Vec<_>>>()?;
+fn fractional(floats: &[f64]) -> Option<Weights> {
     if !floats
         .iter()
         .all(|weight| weight.is_finite() && *weight >= 0.0)

@@ -1,0 +1,103 @@
+//! Classes of plain values, which behave like frozen dataclasses.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use pyo3::{PyTraverseError, PyVisit};
+
+/// A field that the garbage collector may have to visit.
+pub trait Field {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+}
+
+impl<T> Field for Py<T> {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self)
+    }
+}
+
+impl Field for i64 {
+    fn visit(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
+    }
+}
+
+/// `Name(first=1, second=2)`, as a dataclass prints itself.
+pub fn dataclass_repr(name: &str, names: &[&str], fields: &Bound<'_, PyTuple>) -> PyResult<String> {
+    let shown = names
+        .iter()
+        .zip(fields)
+        .map(|(field, value)| Ok(format!("{field}={}", value.repr()?)));
+    Ok(format!(
+        "{name}({})",
+        shown.collect::<PyResult<Vec<_>>>()?.join(", ")
+    ))
+}
+
+/// Defines a frozen class with the equality, hash, repr and pickle of a frozen dataclass with these fields.
+macro_rules! value_class {
+    (
+        $(#[$doc:meta])*
+        class($($option:ident),*) $name:ident { $($field:ident: $type:ty),+ }
+        match ($($matched:literal),+);
+        $(#[$options:meta])*
+        fn new($($arguments:tt)*);
+    ) => {
+        $(#[$doc])*
+        #[pyclass(frozen, $($option,)* module = "fasm")]
+        #[derive(Debug)]
+        pub struct $name { $(#[pyo3(get)] pub $field: $type),+ }
+
+        impl $name {
+            /// Makes the object as the driver does: no argument is checked.
+            #[inline]
+            pub fn create(py: Python<'_>, $($field: $type),+) -> PyResult<Py<Self>> {
+                Py::new(py, Self { $($field),+ })
+            }
+
+            fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
+                ($(&self.$field,)+).into_pyobject(py)
+            }
+        }
+
+        #[pymethods]
+        impl $name {
+            #[classattr]
+            fn __match_args__(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyTuple>> {
+                pyo3::types::PyTuple::new(py, [$($matched),+])
+            }
+
+            #[new]
+            $(#[$options])*
+            fn new($($arguments)*) -> Self {
+                Self { $($field),+ }
+            }
+
+            fn __eq__(&self, other: &Bound<'_, Self>) -> PyResult<bool> {
+                let py = other.py();
+                self.fields(py)?.eq(other.get().fields(py)?)
+            }
+
+            fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+                self.fields(py)?.hash()
+            }
+
+            fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+                $crate::values::dataclass_repr(stringify!($name), &[$(stringify!($field)),+], &self.fields(py)?)
+            }
+
+            fn __reduce__<'py>(
+                &self,
+                py: Python<'py>,
+            ) -> PyResult<(Bound<'py, pyo3::types::PyType>, Bound<'py, pyo3::types::PyTuple>)> {
+                Ok((py.get_type::<Self>(), self.fields(py)?))
+            }
+
+            fn __traverse__(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
+                $($crate::values::Field::visit(&self.$field, &visit)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+pub(crate) use value_class;
