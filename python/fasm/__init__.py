@@ -16,6 +16,7 @@ from fasm._native import (
     TrackedActionCompleted,
     UntrackedAction,
     __version__,
+    checkpoint,
 )
 from fasm.attempt import Attempt
 from fasm.errors import FasmError, RestoreError, TransitionError
@@ -26,6 +27,8 @@ from fasm.sim.laws import Laws
 from fasm.sim.marks import always, settled, sometimes, source
 from fasm.sim.report import Failure, Report
 from fasm.sim.scenario import NO_REPLY, NoReply, Scenario, ScenarioBase
+from fasm.sim.simulate import simulate
+from fasm.sim.simulate_async import simulate_async
 from fasm.sim.verdict import Verdict
 
 __all__ = [
@@ -60,7 +63,10 @@ __all__ = [
     "Verdict",
     "__version__",
     "always",
+    "checkpoint",
     "settled",
+    "simulate",
+    "simulate_async",
     "sometimes",
     "source",
 ]

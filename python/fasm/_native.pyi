@@ -4,19 +4,24 @@ from fasm._native_actions import Actions
 from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
+from fasm._native_sim import Checkpoint, Simulation, checkpoint, set_suspending
 
 __all__ = [
     "Actions",
+    "Checkpoint",
     "Fired",
     "Ledger",
     "Normal",
     "Reconciliation",
     "Rng",
+    "Simulation",
     "Timer",
     "TrackedAction",
     "TrackedActionCompleted",
     "UntrackedAction",
     "__version__",
+    "checkpoint",
+    "set_suspending",
 ]
 
 __version__: str

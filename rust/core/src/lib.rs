@@ -3,5 +3,18 @@
 //! Nothing here knows Python. A host (the binding, or a test) supplies the machine and the world.
 
 pub mod draws;
+pub mod driver;
+pub mod faults;
+pub mod host;
 pub mod ledger;
+pub mod planner;
+pub mod player;
+pub mod recording;
 pub mod rng;
+pub mod schedule;
+pub mod shrink;
+pub mod step;
+
+mod crash;
+mod settle;
+mod transition;

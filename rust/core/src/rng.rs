@@ -3,6 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
+/// The stream that scenarios draw from; the planner has its own.
+pub const SCENARIO_STREAM: u64 = 0;
+
 /// `ChaCha8` seeded from 64 bits, equal to `rand_chacha::ChaCha8Rng::seed_from_u64` bit for bit.
 #[derive(Clone, Debug)]
 pub struct ChaCha8 {

@@ -13,7 +13,9 @@ mod errors;
 mod events;
 mod ledger;
 mod rng;
+mod sim;
 mod values;
+mod walk;
 
 /// The interpreter that imported the module first; none has a negative id.
 static INTERPRETER: AtomicI64 = AtomicI64::new(-1);
@@ -55,6 +57,14 @@ mod _native {
     use super::ledger::Reconciliation;
     #[pymodule_export]
     use super::rng::Rng;
+    #[pymodule_export]
+    use super::sim::drive::Checkpoint;
+    #[pymodule_export]
+    use super::sim::drive::checkpoint;
+    #[pymodule_export]
+    use super::sim::drive::set_suspending;
+    #[pymodule_export]
+    use super::sim::simulation::Simulation;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

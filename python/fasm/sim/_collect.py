@@ -1,0 +1,174 @@
+"""Adds up what seeds did and makes the report of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fasm.sim._session import Broken
+from fasm.sim._trace import trace_lines
+from fasm.sim.options import SimulateOptions
+from fasm.sim.plan import ScenarioPlan
+from fasm.sim.report import ActionCount, Failure, FaultCount, InputCount, Report
+from fasm.sim.verdict import Verdict
+
+AMPLE_CHANCES: Final = 20
+"""A fault that never fired although it was to be expected this many times over says that something is off."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """The counts of a number of seeds, picklable, in the words of the report."""
+
+    seeds: int = 0
+    steps: int = 0
+    settle_steps: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    interrupted: int = 0
+    inputs: dict[str, InputCount] = field(default_factory=dict[str, InputCount])
+    actions: dict[str, ActionCount] = field(default_factory=dict[str, ActionCount])
+    faults: dict[str, FaultCount] = field(default_factory=dict[str, FaultCount])
+    laws: dict[str, int] = field(default_factory=dict[str, int])
+    reached: dict[str, int] = field(default_factory=dict[str, int])
+    opaque: tuple[str, ...] = ()
+    invisible: bool = False
+
+    def add(self, other: Totals) -> None:
+        """Adds the counts of other seeds."""
+        for name in ("seeds", "steps", "settle_steps", "accepted", "rejected", "interrupted"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, theirs in other.inputs.items():
+            mine = self.inputs.get(name, InputCount())
+            self.inputs[name] = InputCount(
+                tried=mine.tried + theirs.tried,
+                accepted=mine.accepted + theirs.accepted,
+                rejected=_sum(mine.rejected, theirs.rejected),
+            )
+        for name, action in other.actions.items():
+            old = self.actions.get(name, ActionCount())
+            self.actions[name] = ActionCount(
+                emitted=old.emitted + action.emitted,
+                completed=old.completed + action.completed,
+                dead=old.dead + action.dead,
+            )
+        for name, fault in other.faults.items():
+            before = self.faults.get(name, FaultCount())
+            self.faults[name] = FaultCount(
+                chances=before.chances + fault.chances,
+                armed=before.armed + fault.armed,
+                fired=before.fired + fault.fired,
+            )
+        self.laws = _sum(self.laws, other.laws)
+        self.reached = _sum(self.reached, other.reached)
+        self.opaque = tuple(dict.fromkeys((*self.opaque, *other.opaque)))
+        self.invisible = self.invisible or other.invisible
+
+
+def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    total = dict(left)
+    for name, count in right.items():
+        total[name] = total.get(name, 0) + count
+    return total
+
+
+def totals_of(plan: ScenarioPlan, tally: dict[str, Any], seeds: int, invisible: bool) -> Totals:
+    """Reads the tally of the native driver."""
+    totals = Totals(seeds=seeds, invisible=invisible, opaque=tuple(tally["opaque"]))
+    for name in ("steps", "settle_steps", "accepted", "rejected", "interrupted"):
+        setattr(totals, name, tally[name])
+    for source, (tried, accepted, _, rejected) in zip(plan.sources, tally["inputs"], strict=True):
+        totals.inputs[source.name] = InputCount(tried=tried, accepted=accepted, rejected=dict(rejected))
+    for name, emitted, completed, dead in tally["actions"]:
+        action = ActionCount(emitted=emitted, completed=completed, dead=dead)
+        part = Totals(actions={name: action})
+        totals.add(part)
+    totals.faults = {
+        name: FaultCount(chances=chances, armed=armed, fired=fired)
+        for name, (chances, armed, fired) in tally["faults"].items()
+    }
+    totals.laws = {f"invariant:{law.name}": n for law, n in zip(plan.always, tally["always"], strict=True)}
+    totals.laws |= {f"invariant:{name}": n for name, n in zip(plan.settled, tally["settled"], strict=True)}
+    totals.laws |= dict.fromkeys(("atomicity", "ids", "purity", "restore", "settle"), 0) | dict(tally["laws"])
+    totals.laws["exception"] = totals.accepted + totals.rejected + totals.interrupted
+    totals.reached = {name: hits for name, (_, hits) in zip(plan.sometimes, tally["sometimes"], strict=True)}
+    return totals
+
+
+def make_failure(broken: Broken, count: int) -> Failure:
+    """Gives the failure of a group of seeds that broke the same law for the same kind of step."""
+    when = " while settling" if broken.settling else ""
+    return Failure(
+        law=broken.law,
+        message=broken.message + when if when and when not in broken.message else broken.message,
+        seed=broken.seed,
+        step=broken.step,
+        count=count,
+        trace=trace_lines(broken.trace),
+        original_steps=broken.steps,
+        drawn=broken.drawn,
+    )
+
+
+def make_report(
+    plan: ScenarioPlan,
+    options: SimulateOptions,
+    totals: Totals,
+    failures: tuple[Failure, ...],
+    ended: str,
+    elapsed_s: float,
+) -> Report:
+    """Judges the whole run."""
+    vacuous = tuple(untested(plan, options, totals)) if options.strict else ()
+    verdict = Verdict.FAILED if failures else Verdict.VACUOUS if vacuous else Verdict.PASSED
+    if ended == "interrupted" and not failures:
+        verdict = Verdict.UNDETERMINED
+    notes = []
+    if totals.invisible:
+        notes.append("the state is a transaction without snapshot(): atomicity and purity cannot see it")
+    return Report(
+        scenario=plan.name,
+        verdict=verdict,
+        ended=ended,
+        seeds=totals.seeds,
+        steps=totals.steps,
+        settle_steps=totals.settle_steps,
+        accepted=totals.accepted,
+        rejected=totals.rejected,
+        interrupted=totals.interrupted,
+        inputs=totals.inputs,
+        actions=totals.actions,
+        faults=totals.faults,
+        laws=totals.laws,
+        reached=totals.reached,
+        opaque=totals.opaque,
+        vacuous=vacuous,
+        notes=tuple(notes),
+        failures=failures,
+        elapsed_s=elapsed_s,
+    )
+
+
+def untested(plan: ScenarioPlan, options: SimulateOptions, totals: Totals) -> list[str]:
+    """Lists what a green run did not test: `strict` makes it VACUOUS."""
+    lines = []
+    rates = options.faults.rates()
+    for name, count in totals.faults.items():
+        ample = count.chances * rates[name] >= AMPLE_CHANCES
+        if rates[name] > 0 and count.fired == 0 and (name in options.faults.named or ample):
+            lines.append(f"fault {name} never fired ({count.chances:,} chances, {count.armed:,} armed)")
+    lines += [f"law {name} never ran" for name, count in totals.laws.items() if _unused(name, count, options)]
+    for source in plan.sources:
+        count_of = totals.inputs[source.name]
+        if count_of.accepted == 0 and not source.may_be_rejected:
+            lines.append(f"input {source.name} was never accepted ({count_of.tried:,} tried)")
+    lines += [f"sometimes {name} was never reached" for name, hits in totals.reached.items() if hits == 0]
+    return lines
+
+
+def _unused(name: str, count: int, options: SimulateOptions) -> bool:
+    if count > 0 or name == "ids":
+        return False  # a machine without tracked actions has no ids to check
+    switch = getattr(options.laws, name, True)
+    return switch is not False

@@ -1,0 +1,103 @@
+"""One call of `simulate`: its seeds, in order, and what they came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fasm.errors import SimulationFailed
+from fasm.sim._collect import Totals, make_failure, make_report, totals_of
+from fasm.sim._progress import progress_of
+from fasm.sim._session import Bridge, Broken, Session, make_spec
+from fasm.sim._workers import run_in_workers
+from fasm.sim.options import SimulateOptions
+from fasm.sim.plan import ScenarioPlan
+from fasm.sim.report import Report
+from fasm.sim.verdict import Verdict
+
+
+class Run:
+    """Runs the seeds of a checked request; `report` tells at any time what was found so far."""
+
+    def __init__(self, plan: ScenarioPlan, options: SimulateOptions, bridge: Bridge | None = None) -> None:
+        self.plan = plan
+        self.options = options
+        self.bridge = bridge
+        self.started = time.perf_counter()
+        self.ended = "seeds"
+        self.totals = Totals()
+        self.groups: dict[tuple[str, str], list[Broken]] = {}
+        self.cause: BaseException | None = None
+        self._session: Session | None = None
+        self._seeds_begun = 0
+
+    def execute(self) -> Report:
+        """Runs all seeds and judges the outcome.
+
+        Raises:
+            SimulationFailed: The verdict is FAILED or VACUOUS, and `check` is on.
+        """
+        try:
+            with progress_of(self.options.progress, self.options) as advance:
+                self._all_seeds(advance)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
+                self.ended = "interrupted"
+                report = self.report()
+                error.add_note(str(report))
+                error.report = report  # type: ignore[attr-defined]
+            raise
+        report = self.report()
+        if self.options.check and report.verdict in (Verdict.FAILED, Verdict.VACUOUS):
+            raise SimulationFailed(report) from self.cause
+        return report
+
+    def stop(self) -> None:
+        """Asks the run to end before its next step; callable from any thread."""
+        if self._session is not None:
+            self._session.native.stop()
+
+    def _all_seeds(self, advance: Callable[[int], object] | None) -> None:
+        """Runs the seeds until there are none left, the budget is spent, or enough failures are found."""
+        if self.options.jobs > 1 or self.options.executor is not None:
+            for totals, broken, ended in run_in_workers(self.plan, self.options, self._budget_left):
+                self.totals.add(totals)
+                if self._ends_with(broken, ended):
+                    return
+            return
+        spec = make_spec(self.plan, self.options, self.bridge, advance)
+        self._session = Session(self.plan, self.options, spec)
+        for seed in self.options.seeds:
+            self._seeds_begun += 1
+            ended, broken = self._session.run(seed, self._budget_left())
+            if self._ends_with(broken, ended):
+                return
+
+    def _budget_left(self) -> float | None:
+        if self.options.budget_s is None:
+            return None
+        return self.options.budget_s - (time.perf_counter() - self.started)
+
+    def _ends_with(self, broken: Broken | None, ended: str) -> bool:
+        """Files a failure under its law and kind; true if this is where the run ends."""
+        if broken is not None:
+            self.groups.setdefault((broken.law, broken.kind), []).append(broken)
+            self.cause = self.cause or broken.cause
+        if ended == "budget":
+            self.ended = "budget"
+        elif len(self.groups) >= self.options.max_failures:
+            self.ended = "failures"
+        else:
+            return False
+        return True
+
+    def report(self) -> Report:
+        """The report of what was found so far."""
+        totals = self.totals
+        if self._session is not None:
+            totals = totals_of(
+                self.plan, self._session.native.tally(), self._seeds_begun, self._session.invisible
+            )
+        failures = tuple(make_failure(group[0], len(group)) for group in self.groups.values())
+        elapsed_s = time.perf_counter() - self.started
+        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s)

@@ -1,0 +1,64 @@
+//! Plays recorded steps again.
+
+use std::collections::BTreeSet;
+
+use crate::recording::RecordedStep;
+use crate::step::{Origin, StepKind};
+
+#[derive(Debug)]
+pub struct Player {
+    steps: std::vec::IntoIter<RecordedStep>,
+    /// What later steps refer to, so that only that is kept.
+    duplicates: BTreeSet<Origin>,
+    resubmits: BTreeSet<u64>,
+    zombies: BTreeSet<Origin>,
+    /// Labels of steps that could not be performed.
+    skipped: Vec<u64>,
+}
+
+impl Player {
+    pub fn new(steps: Vec<RecordedStep>) -> Self {
+        let mut player = Self {
+            steps: Vec::new().into_iter(),
+            duplicates: BTreeSet::new(),
+            resubmits: BTreeSet::new(),
+            zombies: BTreeSet::new(),
+            skipped: Vec::new(),
+        };
+        for step in &steps {
+            match step.plan.kind {
+                StepKind::Duplicate { of } => drop(player.duplicates.insert(of)),
+                StepKind::Resubmit { step } => drop(player.resubmits.insert(step)),
+                StepKind::Zombie { of } => drop(player.zombies.insert(of)),
+                _ => {}
+            }
+        }
+        player.steps = steps.into_iter();
+        player
+    }
+
+    pub(crate) fn next(&mut self) -> Option<RecordedStep> {
+        self.steps.next()
+    }
+
+    pub(crate) fn duplicates(&self, origin: Origin) -> bool {
+        self.duplicates.contains(&origin)
+    }
+
+    pub(crate) fn resubmits(&self, label: u64) -> bool {
+        self.resubmits.contains(&label)
+    }
+
+    pub(crate) fn becomes_zombie(&self, origin: Origin) -> bool {
+        self.zombies.contains(&origin)
+    }
+
+    pub(crate) fn skipped(&mut self, label: u64) {
+        self.skipped.push(label);
+    }
+
+    /// Steps whose plan named something that was not there.
+    pub fn skipped_labels(&self) -> &[u64] {
+        &self.skipped
+    }
+}

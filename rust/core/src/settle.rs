@@ -1,0 +1,254 @@
+//! Faults off, no new inputs: everything outstanding must find its end.
+
+use std::collections::BTreeSet;
+
+use crate::driver::{Driver, Verdict};
+use crate::host::{Emissions, Halt, Host};
+use crate::step::{Origin, StepKind, StepPlan};
+
+/// Timers may fire and be set again for this many rounds.
+const MAX_TIMER_ROUNDS: u32 = 100;
+
+impl<O> Driver<O> {
+    /// Settles within `base` steps and 10 more for each outstanding id, or breaks the law `settle`.
+    ///
+    /// `bound` overrides the whole sum. False if the host asked to stop.
+    pub fn settle<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        base: u64,
+        bound: Option<u64>,
+    ) -> Result<bool, Halt<H::Abort>> {
+        self.settling = true;
+        let limit = bound.unwrap_or(base + 10 * self.schedule.outstanding() as u64);
+        self.begin_settle_step(host);
+        host.heal()?;
+        self.dispatch_untracked(host)?;
+        self.execute_zombies(host)?;
+        self.schedule.begin_settling();
+        if !self.drain(host, limit)? {
+            return Ok(false);
+        }
+        self.check_rest(host)?;
+        for _ in 0..MAX_TIMER_ROUNDS {
+            match self.timer_round(host, limit)? {
+                Round::Stopped => return Ok(false),
+                Round::AtRest => break,
+                Round::Progress => {}
+            }
+        }
+        host.settled()?;
+        Ok(true)
+    }
+
+    /// What left before a crash arrives at last, and what clients repeat or the network doubles ends.
+    fn execute_zombies<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
+        self.schedule.late.clear();
+        self.schedule.resubmits.clear();
+        for (origin, action) in std::mem::take(&mut self.schedule.zombies) {
+            self.begin_settle_step(host);
+            host.note_plan(&StepPlan::new(StepKind::Zombie { of: origin }));
+            self.counts.dropped_answers += 1;
+            host.execute(&action, 1)?;
+            self.end_settle_step(host);
+        }
+        Ok(())
+    }
+
+    fn begin_settle_step<H: Host<Obj = O>>(&mut self, host: &mut H) {
+        self.label = u64::MAX - self.counts.settle_steps;
+        self.place = 0;
+        let number = self.counts.steps + self.counts.settle_steps + 1;
+        host.begin_step(number, self.now_ms, None);
+    }
+
+    fn end_settle_step<H: Host<Obj = O>>(&mut self, host: &mut H) {
+        self.counts.settle_steps += 1;
+        if let Some(recording) = &mut self.recording {
+            recording.settling.push(host.take_draws());
+        }
+    }
+
+    /// Executes and delivers, oldest first, until only timers and dead ids are left.
+    fn drain<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        limit: u64,
+    ) -> Result<bool, Halt<H::Abort>> {
+        let mut refused_in_a_row = 0;
+        while let Some(slot) = self.schedule.oldest() {
+            if refused_in_a_row > self.schedule.unsettled() {
+                return Err(self.starved(host, slot));
+            }
+            if self.counts.settle_steps >= limit {
+                return Err(self.restless(host, slot, limit));
+            }
+            if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
+                return Ok(false);
+            }
+            self.begin_settle_step(host);
+            self.dispatch_untracked(host)?;
+            let has_result = self
+                .schedule
+                .entry(slot)
+                .is_some_and(|entry| entry.result.is_some());
+            if has_result {
+                host.note_plan(&self.settle_plan(slot, true));
+                let verdict = self.settle_delivery(host, slot)?;
+                refused_in_a_row = if verdict == Verdict::Refused {
+                    refused_in_a_row + 1
+                } else {
+                    0
+                };
+            } else {
+                host.note_plan(&self.settle_plan(slot, false));
+                self.execute_slot(host, slot, false)?;
+                refused_in_a_row = 0;
+            }
+            self.end_settle_step(host);
+        }
+        self.dispatch_untracked(host)?;
+        Ok(true)
+    }
+
+    fn settle_plan(&self, slot: u32, deliver: bool) -> StepPlan {
+        let of = self
+            .schedule
+            .entry(slot)
+            .map_or(Origin { step: 0, place: 0 }, |entry| entry.origin);
+        StepPlan::new(if deliver {
+            StepKind::Deliver { of }
+        } else {
+            StepKind::Execute { of, lost: false }
+        })
+    }
+
+    fn settle_delivery<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        slot: u32,
+    ) -> Result<Verdict, Halt<H::Abort>> {
+        let mut plan = self.settle_plan(slot, true);
+        self.deliver_slot(host, slot, &mut plan)
+    }
+
+    /// Fires every timer that is armed now, in order of deadline, and runs until rest again.
+    fn timer_round<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        limit: u64,
+    ) -> Result<Round, Halt<H::Abort>> {
+        let armed = self.schedule.timer_slots();
+        if armed.is_empty() {
+            return Ok(Round::AtRest);
+        }
+        let mut fired = BTreeSet::new();
+        for (slot, origin) in armed {
+            // An earlier one of this round may have taken it away or set it anew.
+            let due = self
+                .schedule
+                .entry(slot)
+                .filter(|entry| entry.origin == origin);
+            let Some(at) = due.and_then(|entry| entry.timer) else {
+                continue;
+            };
+            if self.counts.settle_steps >= limit {
+                return Err(self.restless(host, slot, limit));
+            }
+            if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
+                return Ok(Round::Stopped);
+            }
+            self.begin_settle_step(host);
+            self.dispatch_untracked(host)?;
+            self.now_ms = self.now_ms.max(at);
+            host.note_plan(&StepPlan::new(StepKind::Timer { of: origin }));
+            if self.settle_delivery(host, slot)? == Verdict::Refused {
+                return Err(self.starved(host, slot));
+            }
+            self.end_settle_step(host);
+            fired.insert(slot);
+            if !self.drain(host, limit)? {
+                return Ok(Round::Stopped);
+            }
+        }
+        self.check_rest(host)?;
+        let only_rearmed = self
+            .schedule
+            .timer_slots()
+            .iter()
+            .all(|(slot, _)| fired.contains(slot));
+        Ok(if only_rearmed {
+            Round::AtRest
+        } else {
+            Round::Progress
+        })
+    }
+
+    /// At rest `restore` may emit only timers and dead ids: exactly what is outstanding then.
+    fn check_rest<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
+        if !self.switches.restore {
+            return Ok(());
+        }
+        let mut out = Emissions::default();
+        host.restore(&crate::step::CallFaults::NONE, &mut out)?;
+        let mut seen = BTreeSet::new();
+        for emission in &out.tracked {
+            let Some(slot) = host.find_id(&emission.id)? else {
+                return Err(Self::not_outstanding(host, &emission.id, &emission.action));
+            };
+            if !seen.insert(slot) {
+                let id = host.show(&emission.id);
+                return Err(Halt::failed(
+                    "restore",
+                    format!("restore emitted id {id} twice"),
+                ));
+            }
+        }
+        let lost = self.schedule.slots().find(|slot| !seen.contains(slot));
+        if let Some(entry) = lost.and_then(|slot| self.schedule.entry(slot)) {
+            let action = host.show(&entry.action);
+            return Err(Halt::failed(
+                "restore",
+                format!("restore lost what is outstanding: {action}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Every result left was refused, and nothing else can happen that would change that.
+    fn starved<H: Host<Obj = O>>(&self, host: &mut H, slot: u32) -> Halt<H::Abort> {
+        let refusal = host.last_refusal();
+        let shown = self.schedule.entry(slot).map(|entry| {
+            let action = host.show(&entry.action);
+            match &entry.result {
+                Some(result) => (action, host.show(result)),
+                None => (action, String::from("its timer")),
+            }
+        });
+        let (action, result) = shown.unwrap_or_default();
+        Halt::failed(
+            "settle",
+            format!("{result} for {action} is refused for ever: {refusal}"),
+        )
+    }
+
+    fn restless<H: Host<Obj = O>>(&self, host: &mut H, slot: u32, limit: u64) -> Halt<H::Abort> {
+        let action = self
+            .schedule
+            .entry(slot)
+            .map(|entry| host.show(&entry.action));
+        let (action, left) = (action.unwrap_or_default(), self.schedule.outstanding());
+        Halt::failed(
+            "settle",
+            format!(
+                "not at rest after {limit} settling steps: {left} outstanding, next is {action}"
+            ),
+        )
+    }
+}
+
+enum Round {
+    AtRest,
+    Progress,
+    Stopped,
+}

@@ -1,0 +1,416 @@
+//! Makes a failing recording small: fewer steps first, then fewer faults, then lower draws.
+//!
+//! The bound is a number of replays, so the result does not depend on the machine's speed.
+
+use crate::draws::Draw;
+use crate::recording::{RecordedStep, Recording};
+use crate::step::{CallFaults, StepKind};
+
+/// Replays a candidate. `Some` is what really happened, if it fails in the same way; `Err` stops the search.
+pub trait Replay {
+    type Stop;
+
+    fn replay(&mut self, candidate: &Recording) -> Result<Option<Recording>, Self::Stop>;
+}
+
+/// The search, and the smallest recording that it has found.
+#[derive(Debug)]
+pub struct Shrinker {
+    pub best: Recording,
+    replays_left: u64,
+}
+
+/// What "smaller" means, most important first.
+type Size = (usize, usize, u64, u128);
+
+fn size(recording: &Recording) -> Size {
+    let faults = recording.steps.iter().map(fault_count).sum();
+    let advance = recording
+        .steps
+        .iter()
+        .map(|step| step.plan.advance_ms)
+        .sum();
+    let draws = all_draws(recording)
+        .map(|draw| u128::from(draw.value) + 1)
+        .sum();
+    (recording.steps.len(), faults, advance, draws)
+}
+
+fn all_draws(recording: &Recording) -> impl Iterator<Item = &Draw> {
+    let steps = recording.steps.iter().flat_map(|step| &step.draws);
+    recording
+        .initial
+        .iter()
+        .chain(steps)
+        .chain(recording.settling.iter().flatten())
+}
+
+fn fault_count(step: &RecordedStep) -> usize {
+    let kind = match step.plan.kind {
+        StepKind::Crash { lost_untracked } => 1 + usize::from(lost_untracked),
+        StepKind::Execute { lost, .. } => usize::from(lost),
+        StepKind::Duplicate { .. }
+        | StepKind::Unknown
+        | StepKind::Zombie { .. }
+        | StepKind::Resubmit { .. } => 1,
+        StepKind::Input { .. } | StepKind::Deliver { .. } | StepKind::Timer { .. } => 0,
+    };
+    kind + call_faults(&step.plan.call) + step.plan.restores.iter().map(call_faults).sum::<usize>()
+}
+
+fn call_faults(faults: &CallFaults) -> usize {
+    usize::from(faults.actions_full > 0)
+        + usize::from(faults.cancel > 0)
+        + usize::from(faults.state_error > 0)
+        // A plain crash is easier to understand than one inside a transition.
+        + 2 * usize::from(faults.crash)
+}
+
+impl Shrinker {
+    pub fn new(failing: Recording, replays: u64) -> Self {
+        Self {
+            best: failing,
+            replays_left: replays,
+        }
+    }
+
+    pub fn replays_left(&self) -> u64 {
+        self.replays_left
+    }
+
+    /// Shrinks until nothing gets smaller or the replays are used up.
+    pub fn run<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        self.drop_kinds(replays)?;
+        loop {
+            let before = size(&self.best);
+            self.drop_runs(replays)?;
+            self.drop_faults(replays)?;
+            self.lower_draws(replays)?;
+            if size(&self.best) >= before || self.replays_left == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tries a candidate; keeps what it comes to if that still fails and is smaller.
+    fn attempt<R: Replay>(
+        &mut self,
+        replays: &mut R,
+        candidate: &Recording,
+    ) -> Result<bool, R::Stop> {
+        if self.replays_left == 0 {
+            return Ok(false);
+        }
+        self.replays_left -= 1;
+        match replays.replay(candidate)? {
+            Some(found) if size(&found) < size(&self.best) => {
+                self.best = found;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn with_steps(&self, steps: Vec<RecordedStep>) -> Recording {
+        Recording {
+            steps,
+            ..self.best.clone()
+        }
+    }
+
+    /// All steps of one kind at once: for a deep bug among noise this is most of the work.
+    fn drop_kinds<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut kinds: Vec<u64> = Vec::new();
+        for step in &self.best.steps {
+            let kind = kind_key(step.plan.kind);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        for kind in kinds {
+            let steps: Vec<RecordedStep> = self
+                .best
+                .steps
+                .iter()
+                .filter(|step| kind_key(step.plan.kind) != kind)
+                .cloned()
+                .collect();
+            if steps.len() < self.best.steps.len() {
+                let candidate = self.with_steps(steps);
+                self.attempt(replays, &candidate)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs of steps, from long to single ones, from the end to the front.
+    fn drop_runs<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut length = self.best.steps.len().next_power_of_two().max(2) / 2;
+        loop {
+            let mut end = self.best.steps.len();
+            while end > 0 && self.replays_left > 0 {
+                let start = end.saturating_sub(length);
+                let mut steps = self.best.steps.clone();
+                steps.drain(start..end);
+                let candidate = self.with_steps(steps);
+                if self.attempt(replays, &candidate)? {
+                    // More than asked may have gone: what depended on the deleted steps.
+                    end = start.min(self.best.steps.len());
+                } else {
+                    end = self.skip_alike(start, end);
+                }
+            }
+            if length == 1 || self.replays_left == 0 {
+                return Ok(());
+            }
+            length /= 2;
+        }
+    }
+
+    /// After `start..end` could not go: in a row of equal steps no other stretch of that length can either.
+    fn skip_alike(&self, start: usize, end: usize) -> usize {
+        let steps = &self.best.steps;
+        let first = &steps[start];
+        if !steps[start..end].iter().all(|step| alike(step, first)) {
+            return start;
+        }
+        steps[..start]
+            .iter()
+            .rposition(|step| !alike(step, first))
+            .map_or(0, |other| {
+                // The stretch that reaches into the other steps is still worth a try.
+                (other + end - start).min(start)
+            })
+    }
+
+    /// Plans without this or that fault, and without waiting.
+    fn drop_faults<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut calm = self.best.clone();
+        for step in &mut calm.steps {
+            step.plan.call = CallFaults::NONE;
+            step.plan.restores.clear();
+            step.plan.advance_ms = 0;
+        }
+        if calm != self.best && self.attempt(replays, &calm)? {
+            return Ok(());
+        }
+        let mut prompt = self.best.clone();
+        prompt
+            .steps
+            .iter_mut()
+            .for_each(|step| step.plan.advance_ms = 0);
+        if prompt != self.best {
+            self.attempt(replays, &prompt)?;
+        }
+        for index in 0..self.best.steps.len() {
+            for simpler in simpler_steps(&self.best, index) {
+                self.attempt(replays, &simpler)?;
+                if index >= self.best.steps.len() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lower draws: all of a step to 0, then each towards 0.
+    fn lower_draws<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut zeroed = self.best.clone();
+        each_draw(&mut zeroed, |draw| draw.value = 0);
+        if zeroed != self.best && self.attempt(replays, &zeroed)? {
+            return Ok(());
+        }
+        for group in 0..groups(&self.best) {
+            let mut candidate = self.best.clone();
+            let Some(draws) = group_mut(&mut candidate, group) else {
+                break;
+            };
+            for draw in draws {
+                draw.value = 0;
+            }
+            if candidate != self.best && self.attempt(replays, &candidate)? {
+                continue;
+            }
+            self.lower_group(replays, group)?;
+            if self.replays_left == 0 {
+                break;
+            }
+        }
+        self.lower_together(replays)
+    }
+
+    fn lower_group<R: Replay>(&mut self, replays: &mut R, group: usize) -> Result<(), R::Stop> {
+        let mut index = 0;
+        while let Some(value) = draw_value(&self.best, group, index) {
+            if value > 0 && !self.set_draw(replays, group, index, 0)? {
+                self.bisect(replays, group, index, value)?;
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// The lowest value that still fails, if failing is monotonous; a lower one anyway.
+    fn bisect<R: Replay>(
+        &mut self,
+        replays: &mut R,
+        group: usize,
+        index: usize,
+        value: u64,
+    ) -> Result<(), R::Stop> {
+        let (mut passes, mut fails) = (0, value);
+        while fails - passes > 1 && self.replays_left > 0 {
+            let middle = passes + (fails - passes) / 2;
+            if self.set_draw(replays, group, index, middle)? {
+                fails = draw_value(&self.best, group, index)
+                    .unwrap_or(middle)
+                    .min(middle);
+            } else {
+                passes = middle;
+            }
+            if passes >= fails {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_draw<R: Replay>(
+        &mut self,
+        replays: &mut R,
+        group: usize,
+        index: usize,
+        value: u64,
+    ) -> Result<bool, R::Stop> {
+        let mut candidate = self.best.clone();
+        let draw = group_mut(&mut candidate, group).and_then(|draws| draws.get_mut(index));
+        let Some(draw) = draw else { return Ok(false) };
+        draw.value = value;
+        self.attempt(replays, &candidate)
+    }
+
+    /// Equal draws of different steps go down together: one may be an index that another must match.
+    fn lower_together<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut values: Vec<(u64, u64)> = all_draws(&self.best)
+            .filter(|draw| draw.value > 0)
+            .map(|draw| (draw.bound, draw.value))
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        for (bound, value) in values.into_iter().rev() {
+            for lower in [0, value / 2, value - 1] {
+                let mut candidate = self.best.clone();
+                each_draw(&mut candidate, |draw| {
+                    if draw.bound == bound && draw.value == value {
+                        draw.value = lower;
+                    }
+                });
+                if candidate != self.best && self.attempt(replays, &candidate)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Steps of one kind share a key: the kind, and the source of an input.
+fn kind_key(kind: StepKind) -> u64 {
+    match kind {
+        StepKind::Input { source } => 16 + u64::from(source),
+        StepKind::Resubmit { .. } => 0,
+        StepKind::Execute { lost, .. } => 1 + u64::from(lost),
+        StepKind::Zombie { .. } => 3,
+        StepKind::Deliver { .. } => 4,
+        StepKind::Duplicate { .. } => 5,
+        StepKind::Unknown => 6,
+        StepKind::Timer { .. } => 7,
+        StepKind::Crash { .. } => 8,
+    }
+}
+
+/// Whether one step can stand for the other: the same in all but its label.
+fn alike(left: &RecordedStep, right: &RecordedStep) -> bool {
+    left.plan.kind == right.plan.kind
+        && left.plan.call == right.plan.call
+        && left.plan.restores == right.plan.restores
+        && left.draws == right.draws
+}
+
+/// The recording with one fault less in the step at `index`.
+fn simpler_steps(best: &Recording, index: usize) -> Vec<Recording> {
+    let mut simpler = Vec::new();
+    let mut push = |change: &dyn Fn(&mut RecordedStep)| {
+        let mut candidate = best.clone();
+        change(&mut candidate.steps[index]);
+        if candidate != *best {
+            simpler.push(candidate);
+        }
+    };
+    push(&|step| step.plan.advance_ms = 0);
+    push(&|step| step.plan.restores.clear());
+    push(&|step| {
+        step.plan.restores.pop();
+    });
+    if best.steps[index].plan.call.crash {
+        push(&|step| {
+            step.plan.kind = StepKind::Crash {
+                lost_untracked: false,
+            };
+            step.plan.call = CallFaults::NONE;
+        });
+    }
+    push(&|step| step.plan.call = CallFaults::NONE);
+    push(&|step| step.plan.call.actions_full = 0);
+    push(&|step| step.plan.call.actions_full = step.plan.call.actions_full.min(1));
+    push(&|step| step.plan.call.cancel = 0);
+    push(&|step| step.plan.call.state_error = 0);
+    push(&|step| step.plan.call.crash = false);
+    push(&|step| match &mut step.plan.kind {
+        StepKind::Execute { lost, .. } => *lost = false,
+        StepKind::Crash { lost_untracked } => *lost_untracked = false,
+        _ => {}
+    });
+    simpler
+}
+
+/// Draws in groups: of `initial`, of each step, of each settling step.
+fn groups(recording: &Recording) -> usize {
+    1 + recording.steps.len() + recording.settling.len()
+}
+
+fn group_mut(recording: &mut Recording, group: usize) -> Option<&mut Vec<Draw>> {
+    let steps = recording.steps.len();
+    match group {
+        0 => Some(&mut recording.initial),
+        group if group <= steps => recording
+            .steps
+            .get_mut(group - 1)
+            .map(|step| &mut step.draws),
+        group => recording.settling.get_mut(group - 1 - steps),
+    }
+}
+
+fn draw_value(recording: &Recording, group: usize, index: usize) -> Option<u64> {
+    let steps = recording.steps.len();
+    let draws = match group {
+        0 => Some(&recording.initial),
+        group if group <= steps => recording.steps.get(group - 1).map(|step| &step.draws),
+        group => recording.settling.get(group - 1 - steps),
+    };
+    draws?.get(index).map(|draw| draw.value)
+}
+
+fn each_draw(recording: &mut Recording, mut change: impl FnMut(&mut Draw)) {
+    recording.initial.iter_mut().for_each(&mut change);
+    recording
+        .steps
+        .iter_mut()
+        .flat_map(|step| &mut step.draws)
+        .for_each(&mut change);
+    recording
+        .settling
+        .iter_mut()
+        .flatten()
+        .for_each(&mut change);
+}

@@ -1,0 +1,357 @@
+//! The calls into machine and scenario that need more than a line, with the laws that watch them.
+
+use fasm_core::draws::Method;
+use fasm_core::host::{Emissions, Halt, Outcome};
+use fasm_core::step::CallFaults;
+use pyo3::prelude::*;
+
+use super::host::{Checked, PyHost};
+use super::tally::bump;
+use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
+use crate::walk::Fingerprint;
+
+/// Invented ids are ints far beyond those that a counter reaches.
+const FIRST_FRESH_ID: u64 = 1 << 40;
+const FRESH_IDS: u64 = 1 << 20;
+
+/// What was seen before a transition, where anything was looked at.
+#[derive(Debug, Default)]
+pub struct Before<'py> {
+    state: Option<Fingerprint>,
+    machine: Option<Fingerprint>,
+    event: Option<Fingerprint>,
+    /// A copy of the state, when the step is explained.
+    copy: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> PyHost<'_, 'py> {
+    pub(super) fn make_input(&mut self, source: u32) -> Checked<Option<Bound<'py, PyAny>>> {
+        let before = self.before_reading()?;
+        let entry = &self.parts.sources[source as usize];
+        let name = entry.name.clone();
+        let returned = entry.make.call1((&self.rng, &self.state.object));
+        let value = self.hook(&name, returned)?;
+        self.after_reading(&before, &format!("source {name}"))?;
+        self.trace.source(&name);
+        if value.is_none() {
+            return Ok(None);
+        }
+        let is_wrapped = value.is_exact_instance_of::<Normal>()
+            || value.is_exact_instance_of::<TrackedActionCompleted>();
+        if is_wrapped || value.is(self.settings.no_reply.bind(self.py)) {
+            return Err(Self::invalid(format!(
+                "source {name} returned {}, expected the bare input (it is wrapped in Normal for you) or None",
+                self.settings.show(&value)
+            )));
+        }
+        Ok(Some(value))
+    }
+
+    pub(super) fn run_execute(
+        &mut self,
+        action: &Bound<'py, PyAny>,
+        attempt: u32,
+    ) -> Checked<Option<Bound<'py, PyAny>>> {
+        let py = self.py;
+        let tracked = action
+            .cast::<TrackedAction>()
+            .map_err(|error| Halt::Abort(error.into()))?;
+        let id = tracked.get().id.bind(py).clone();
+        self.check_handed(action, "action")?;
+        let attempt = self.attempt(&id, attempt).map_err(Halt::Abort)?;
+        let execute = &self.parts.execute;
+        let returned = match &attempt {
+            Some(attempt) => execute.call1((&self.rng, action, attempt)),
+            None => execute.call1((&self.rng, action)),
+        };
+        let result = self.hook("execute", returned)?;
+        self.trace.executed(action, &result, self.settings);
+        if result.is_none() {
+            return Err(Self::invalid(format!(
+                "execute returned None for {}, expected a result, or NO_REPLY if there is no answer",
+                self.settings.show(action)
+            )));
+        }
+        if result.is(self.settings.no_reply.bind(py)) {
+            return Ok(None);
+        }
+        if self.pure_step {
+            self.handed
+                .remember(&result, self.walker)
+                .map_err(Halt::Abort)?;
+        }
+        self.last_result = Some(result.clone());
+        Ok(Some(result))
+    }
+
+    pub(super) fn make_unknown(
+        &mut self,
+    ) -> Checked<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let Some(unknown) = &self.parts.unknown else {
+            let Some(result) = self.last_result.clone() else {
+                return Ok(None);
+            };
+            let id = self
+                .rng
+                .get()
+                .with_draws(|draws| FIRST_FRESH_ID + draws.below(Method::RandRange, FRESH_IDS));
+            let id = id
+                .into_pyobject(self.py)
+                .map_err(|error| Halt::Abort(error.into()))?;
+            return Ok(Some((id.into_any(), result)));
+        };
+        let returned = unknown.call1((&self.rng,));
+        let answer = self.hook("unknown", returned)?;
+        if answer.is_none() {
+            return Ok(None);
+        }
+        Self::pair(&answer).map(Some).ok_or_else(|| {
+            Self::invalid(format!(
+                "unknown returned {}, expected a tuple (id, result) or None",
+                self.settings.show(&answer)
+            ))
+        })
+    }
+
+    pub(super) fn run_restore(
+        &mut self,
+        faults: &CallFaults,
+        out: &mut Emissions<Bound<'py, PyAny>>,
+    ) -> Checked<bool> {
+        bump(&mut self.tally.laws, "restore", 1);
+        let before = self.before_reading()?;
+        let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
+        let injections = self.injections(faults).map_err(Halt::Abort)?;
+        let returned = self
+            .parts
+            .machine
+            .restore
+            .call1((&self.state.object, &container));
+        let driven = self.driver.finish(returned, "restore", &injections);
+        out.suspensions = driven.suspensions;
+        [out.cancelled, out.state_error] = driven.injected;
+        self.container.collect(self.py, container, faults, out)?;
+        self.trace
+            .restored(driven.result.as_ref().err(), out, faults, self.settings);
+        let finished = match driven.result {
+            Ok(value) if value.is_none() => true,
+            Ok(value) => {
+                return Err(Self::invalid(format!(
+                    "restore of {} returned {}, expected None: it adds to `actions`",
+                    self.driver.machine,
+                    self.settings.show(&value)
+                )));
+            }
+            Err(error) => {
+                let struck = out.actions_full && self.settings.is_actions_full(self.py, &error);
+                let injected = injections
+                    .iter()
+                    .any(|one| one.exception.is(error.value(self.py)));
+                if !struck && !injected && !self.settings.is_store_error(self.py, &error) {
+                    let halt = self.blame(error, "restore");
+                    return Err(prefix(halt, "restore raised "));
+                }
+                false
+            }
+        };
+        self.after_reading(&before, "restore")?;
+        Ok(finished)
+    }
+
+    /// Looks at the state before something that must not change it.
+    pub(super) fn before_reading(&mut self) -> Checked<Before<'py>> {
+        let mut before = Before::default();
+        if self.explains("purity") {
+            before.copy = self.copy_of_state()?;
+        }
+        if self.pure_step || before.copy.is_some() {
+            before.state = self.print_state("purity")?;
+        }
+        Ok(before)
+    }
+
+    pub(super) fn after_reading(&mut self, before: &Before<'py>, who: &str) -> Checked<()> {
+        let Some(expected) = before.state else {
+            return Ok(());
+        };
+        bump(&mut self.tally.laws, "purity", 1);
+        self.state.touched();
+        if self.print_state("purity")? == Some(expected) {
+            return Ok(());
+        }
+        let place = self.where_it_differs(before)?;
+        Err(self.fail_with("purity", format!("{who} changed the state{place}")))
+    }
+
+    pub(super) fn before_transition(
+        &mut self,
+        faults: &CallFaults,
+        event: &Bound<'py, PyAny>,
+    ) -> Checked<Before<'py>> {
+        let mut before = Before::default();
+        self.refusal = None;
+        let aborts = |error| Halt::Abort(error);
+        if faults.crash {
+            self.state.keep(self.walker).map_err(aborts)?;
+        }
+        if self.explains("atomicity") {
+            before.copy = self.copy_of_state()?;
+        }
+        let injected = faults.any() && !self.atomicity.off();
+        if self.atomicity.due(self.step) || injected || before.copy.is_some() {
+            before.state = self.print_state("atomicity")?;
+        }
+        if self.pure_step {
+            before.event = Some(self.walker.fingerprint(event).map_err(aborts)?);
+            if self.pristine.is_some() {
+                let machine = &self.parts.machine.object;
+                before.machine = Some(self.walker.fingerprint(machine).map_err(aborts)?);
+            }
+            self.check_handed_event(event)?;
+        }
+        Ok(before)
+    }
+
+    /// What `stf` may never change, whatever its outcome.
+    pub(super) fn after_transition(
+        &mut self,
+        outcome: Outcome,
+        before: &Before<'py>,
+        event: &Bound<'py, PyAny>,
+    ) -> Checked<()> {
+        let Some(expected) = before.event else {
+            return Ok(());
+        };
+        bump(&mut self.tally.laws, "purity", 1);
+        if self.walker.fingerprint(event).map_err(Halt::Abort)? != expected {
+            let shown = self.settings.show(event);
+            return Err(self.fail_with("purity", format!("stf changed its input, now {shown}")));
+        }
+        let Some(expected) = before.machine else {
+            return Ok(());
+        };
+        if self
+            .walker
+            .fingerprint(&self.parts.machine.object)
+            .map_err(Halt::Abort)?
+            != expected
+        {
+            let name = &self.driver.machine;
+            let message = format!(
+                "stf changed the machine object {name} (outcome {outcome:?}): what it remembers is lost in a crash"
+            );
+            return Err(self.fail_with("purity", message));
+        }
+        Ok(())
+    }
+
+    /// A transition that was not accepted must leave the state as it was.
+    pub(super) fn check_atomicity(
+        &mut self,
+        before: &Before<'py>,
+        outcome: Outcome,
+    ) -> Checked<()> {
+        let Some(expected) = before.state else {
+            return Ok(());
+        };
+        bump(&mut self.tally.laws, "atomicity", 1);
+        if self.print_state("atomicity")? == Some(expected) {
+            return Ok(());
+        }
+        let place = self.where_it_differs(before)?;
+        let why = self
+            .refusal
+            .as_ref()
+            .map(|error| self.settings.describe(self.py, error));
+        let how = if outcome == Outcome::Rejected {
+            "rejected"
+        } else {
+            "interrupted"
+        };
+        let message = format!(
+            "the transition was {how} ({}) and yet changed the state{place}",
+            why.unwrap_or_default()
+        );
+        Err(self.fail_with("atomicity", message))
+    }
+
+    fn explains(&self, law: &str) -> bool {
+        self.explain
+            .as_ref()
+            .is_some_and(|(step, explained)| *step == self.step && explained == law)
+    }
+
+    fn copy_of_state(&mut self) -> Checked<Option<Bound<'py, PyAny>>> {
+        let view = self
+            .state
+            .view(&self.driver)
+            .map_err(|error| self.blame(error, "state:snapshot"))?;
+        let Some(view) = view else { return Ok(None) };
+        let copy = self.walker.copy(&view).map_err(Halt::Abort)?;
+        Ok(Some(copy.into_bound(self.py)))
+    }
+
+    fn print_state(&mut self, payer: &str) -> Checked<Option<Fingerprint>> {
+        let print = self.state.print(&self.driver, self.walker);
+        let print = print.map_err(|error| self.blame(error, "state:snapshot"))?;
+        if let Some((_, nodes)) = print {
+            let watch = if payer == "purity" {
+                &mut self.purity
+            } else {
+                &mut self.atomicity
+            };
+            watch.spend(nodes);
+        }
+        Ok(print.map(|(print, _)| print))
+    }
+
+    /// ` at <path>: <old> became <new>`, when a copy from before is at hand.
+    fn where_it_differs(&mut self, before: &Before<'py>) -> Checked<String> {
+        let view = self
+            .state
+            .view(&self.driver)
+            .map_err(|error| self.blame(error, "state:snapshot"))?;
+        let (Some(copy), Some(view)) = (&before.copy, view) else {
+            return Ok(String::new());
+        };
+        let difference = self.walker.difference(copy, &view).map_err(Halt::Abort)?;
+        Ok(difference.map_or_else(String::new, |found| {
+            format!(
+                " at state{}: {} became {}",
+                found.path, found.old, found.new
+            )
+        }))
+    }
+
+    /// An action or result must still be what it was when it was handed over.
+    pub(super) fn check_handed(&mut self, object: &Bound<'py, PyAny>, what: &str) -> Checked<()> {
+        if self
+            .handed
+            .unchanged(object, self.walker)
+            .map_err(Halt::Abort)?
+        {
+            return Ok(());
+        }
+        let shown = self.settings.show(object);
+        let message = format!("the {what} changed after it was handed over, now {shown}");
+        Err(self.fail_with("purity", message))
+    }
+
+    fn check_handed_event(&mut self, event: &Bound<'py, PyAny>) -> Checked<()> {
+        let Ok(completed) = event.cast::<TrackedActionCompleted>() else {
+            return Ok(());
+        };
+        let result = completed.get().result.bind(self.py).clone();
+        self.check_handed(&result, "result")
+    }
+}
+
+fn prefix(halt: Halt<PyErr>, words: &str) -> Halt<PyErr> {
+    match halt {
+        Halt::Failed(mut failure) => {
+            failure.message.insert_str(0, words);
+            Halt::Failed(failure)
+        }
+        abort @ Halt::Abort(_) => abort,
+    }
+}

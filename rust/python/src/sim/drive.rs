@@ -1,0 +1,282 @@
+//! Calls user code, and drives what it returns to its end when that is a coroutine.
+
+use std::cell::Cell;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::errors::InvalidArgument;
+
+thread_local! {
+    /// Whether `checkpoint()` suspends on this thread: only while a fault wants to strike at a suspension.
+    static SUSPEND: Cell<bool> = const { Cell::new(false) };
+    /// Checkpoints passed on this thread without suspending, so that the driver learns how many there are.
+    static PASSED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// An object to throw in at the n-th suspension (counted from 1).
+#[derive(Debug)]
+pub struct Injection<'py> {
+    pub at: u32,
+    pub exception: Bound<'py, PyAny>,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Driven<'py> {
+    pub result: PyResult<Bound<'py, PyAny>>,
+    pub suspensions: u32,
+    /// Which of the injections were thrown in, by position.
+    pub injected: [bool; 2],
+}
+
+impl<'py> Driven<'py> {
+    fn at_once(result: PyResult<Bound<'py, PyAny>>) -> Self {
+        Self {
+            result,
+            suspensions: 0,
+            injected: [false; 2],
+        }
+    }
+}
+
+/// Drives coroutines without an event loop, or hands them to one.
+#[derive(Debug)]
+pub struct Driver {
+    /// `bridge(coroutine, [(at, exception), ...]) -> (suspensions, injected)`; runs it on the user's loop.
+    bridge: Option<Py<PyAny>>,
+    /// The machine's name, for messages.
+    pub machine: String,
+}
+
+impl Driver {
+    pub fn new(bridge: Option<Py<PyAny>>, machine: String) -> Self {
+        Self { bridge, machine }
+    }
+
+    /// Runs what a user's callable returned to its end. `what` names the callable in messages.
+    pub fn finish<'py>(
+        &self,
+        returned: PyResult<Bound<'py, PyAny>>,
+        what: &str,
+        injections: &[Injection<'py>],
+    ) -> Driven<'py> {
+        let object = match returned {
+            Ok(object) => object,
+            Err(error) => return Driven::at_once(Err(error)),
+        };
+        if object.is_none() {
+            return Driven::at_once(Ok(object));
+        }
+        // SAFETY: the object is alive and the check only reads its type.
+        let is_coroutine = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } == 1;
+        if is_coroutine {
+            return self.drive(&object, what, injections);
+        }
+        match awaiter(&object) {
+            Ok(Some(iterator)) => self.drive(&iterator, what, injections),
+            Ok(None) => Driven::at_once(Ok(object)),
+            Err(error) => Driven::at_once(Err(error)),
+        }
+    }
+
+    fn drive<'py>(
+        &self,
+        coroutine: &Bound<'py, PyAny>,
+        what: &str,
+        injections: &[Injection<'py>],
+    ) -> Driven<'py> {
+        match &self.bridge {
+            Some(bridge) => across(bridge, coroutine, injections),
+            None => self.drive_here(coroutine, what, injections),
+        }
+    }
+
+    fn drive_here<'py>(
+        &self,
+        coroutine: &Bound<'py, PyAny>,
+        what: &str,
+        injections: &[Injection<'py>],
+    ) -> Driven<'py> {
+        let mut driven = Driven::at_once(Ok(coroutine.py().None().into_bound(coroutine.py())));
+        let outer = (!injections.is_empty()).then(|| SUSPEND.replace(true));
+        let passed = PASSED.get();
+        let mut sent = send(coroutine);
+        loop {
+            match sent {
+                Ok(Sent::Returned(value)) => driven.result = Ok(value),
+                Err(error) => driven.result = Err(self.explain(coroutine.py(), error, what)),
+                Ok(Sent::Yielded(value)) => {
+                    driven.suspensions += 1;
+                    let due = injections
+                        .iter()
+                        .position(|one| one.at == driven.suspensions);
+                    if let Some(position) = due {
+                        driven.injected[position] = true;
+                        sent = throw(coroutine, &injections[position].exception);
+                        continue;
+                    }
+                    if value.is_none() {
+                        sent = send(coroutine);
+                        continue;
+                    }
+                    // Close first, so that `finally` blocks run here and not when memory is collected.
+                    let closed = coroutine.call_method0(intern!(coroutine.py(), "close"));
+                    driven.result = Err(match closed {
+                        Ok(_) => self.needs_loop(what, &format!("it awaits {}", type_name(&value))),
+                        Err(error) => error,
+                    });
+                }
+            }
+            break;
+        }
+        if let Some(outer) = outer {
+            SUSPEND.set(outer);
+        }
+        driven.suspensions += PASSED.get().wrapping_sub(passed);
+        driven
+    }
+
+    /// Turns asyncio's complaint into one that says what to do.
+    fn explain(&self, py: Python<'_>, error: PyErr, what: &str) -> PyErr {
+        let is_loop_error = error.is_instance_of::<PyRuntimeError>(py)
+            && error
+                .value(py)
+                .to_string()
+                .contains("no running event loop");
+        if is_loop_error {
+            self.needs_loop(what, "there is no running event loop")
+        } else {
+            error
+        }
+    }
+
+    fn needs_loop(&self, what: &str, why: &str) -> PyErr {
+        InvalidArgument::new_err(format!(
+            "{what} of {} needs an event loop ({why}): use `await fasm.simulate_async(...)` instead of \
+             `fasm.simulate(...)`",
+            self.machine
+        ))
+    }
+}
+
+/// The iterator behind an awaitable that is not a coroutine; `None` if it is no awaitable.
+fn awaiter<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let name = intern!(object.py(), "__await__");
+    if !object.get_type().hasattr(name)? {
+        return Ok(None);
+    }
+    object.call_method0(name).map(Some)
+}
+
+fn across<'py>(
+    bridge: &Py<PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    injections: &[Injection<'py>],
+) -> Driven<'py> {
+    let py = coroutine.py();
+    let wanted: Vec<(u32, &Bound<'py, PyAny>)> = injections
+        .iter()
+        .map(|one| (one.at, &one.exception))
+        .collect();
+    let answer = bridge
+        .bind(py)
+        .call1((coroutine, wanted))
+        .and_then(|answer| {
+            answer.extract::<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, u32, [bool; 2])>()
+        });
+    match answer {
+        Ok((value, raised, suspensions, injected)) => {
+            let result = raised.map_or(Ok(value), |error| Err(PyErr::from_value(error)));
+            Driven {
+                result,
+                suspensions,
+                injected,
+            }
+        }
+        Err(error) => Driven::at_once(Err(error)),
+    }
+}
+
+enum Sent<'py> {
+    Yielded(Bound<'py, PyAny>),
+    Returned(Bound<'py, PyAny>),
+}
+
+/// `coroutine.send(None)` without the price of a `StopIteration`.
+fn send<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
+    let py = coroutine.py();
+    let mut value = std::ptr::null_mut();
+    // SAFETY: both arguments are live objects, and `PyIter_Send` accepts any object: what cannot be sent to
+    // raises. It fills `value` with a new reference, or with null when it returns an error.
+    unsafe {
+        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut value) {
+            ffi::PySendResult::PYGEN_RETURN => Ok(Sent::Returned(Bound::from_owned_ptr(py, value))),
+            ffi::PySendResult::PYGEN_NEXT => Ok(Sent::Yielded(Bound::from_owned_ptr(py, value))),
+            ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),
+        }
+    }
+}
+
+fn throw<'py>(coroutine: &Bound<'py, PyAny>, exception: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
+    let py = coroutine.py();
+    match coroutine.call_method1(intern!(py, "throw"), (exception,)) {
+        Ok(value) => Ok(Sent::Yielded(value)),
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => error
+            .value(py)
+            .getattr(intern!(py, "value"))
+            .map(Sent::Returned),
+        Err(error) => Err(error),
+    }
+}
+
+pub fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object
+        .get_type()
+        .name()
+        .map_or_else(|_| String::from("?"), |name| name.to_string())
+}
+
+/// Lets `checkpoint()` suspend on this thread, or not; gives the setting before.
+#[pyfunction]
+pub fn set_suspending(suspend: bool) -> bool {
+    SUSPEND.replace(suspend)
+}
+
+/// What `checkpoint()` returns: suspends once if a fault wants to strike there, else is ready at once.
+#[pyclass(frozen, module = "fasm")]
+#[derive(Debug)]
+pub struct Checkpoint {
+    suspended: std::sync::atomic::AtomicBool,
+}
+
+#[pymethods]
+impl Checkpoint {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let first = !self
+            .suspended
+            .swap(true, std::sync::atomic::Ordering::Relaxed);
+        if first && !SUSPEND.get() {
+            PASSED.set(PASSED.get().wrapping_add(1));
+        }
+        (first && SUSPEND.get()).then(|| py.None())
+    }
+}
+
+/// A suspension point that costs next to nothing in production and lets the simulator interrupt there.
+#[pyfunction]
+pub fn checkpoint() -> Checkpoint {
+    Checkpoint {
+        suspended: std::sync::atomic::AtomicBool::new(false),
+    }
+}

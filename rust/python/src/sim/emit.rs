@@ -1,0 +1,122 @@
+//! The container that `stf` and `restore` fill, and what is read out of it.
+
+use fasm_core::host::{Emissions, Emitted, Halt};
+use fasm_core::step::CallFaults;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::host::Checked;
+use super::parts::Machine;
+use crate::container::{Actions, Entry};
+use crate::errors::InvalidArgument;
+use crate::events::{Timer, TrackedAction, UntrackedAction};
+
+/// Hands out a fresh container per call; reuses the last one when nobody kept it.
+#[derive(Debug, Default)]
+pub struct Container<'py> {
+    spare: Option<Bound<'py, Actions>>,
+}
+
+impl<'py> Container<'py> {
+    pub fn fresh(
+        &mut self,
+        py: Python<'py>,
+        machine: &Machine<'py>,
+        faults: &CallFaults,
+    ) -> Checked<Bound<'py, PyAny>> {
+        if let Some(make) = &machine.new_actions {
+            return make.call0().map_err(Halt::Abort);
+        }
+        let actions = match self.spare.take() {
+            Some(spare) => spare,
+            None => Actions::create(py, None)
+                .map_err(Halt::Abort)?
+                .into_bound(py),
+        };
+        if faults.actions_full > 0 {
+            actions.get().arm(faults.actions_full as usize);
+        }
+        Ok(actions.into_any())
+    }
+
+    /// Moves what the call added to `out`.
+    pub fn collect(
+        &mut self,
+        py: Python<'py>,
+        container: Bound<'py, PyAny>,
+        faults: &CallFaults,
+        out: &mut Emissions<Bound<'py, PyAny>>,
+    ) -> Checked<()> {
+        let actions = match container.cast_into_exact::<Actions>() {
+            Ok(actions) => actions,
+            Err(other) => return read_foreign(&other.into_inner(), out).map_err(Halt::Abort),
+        };
+        out.adds = actions.get().adds() as u32;
+        out.actions_full = faults.actions_full > 0 && actions.get().fired();
+        let emitted = actions.get().take();
+        for entry in emitted.entries {
+            match entry {
+                Entry::Tracked(tracked) => out.tracked.push(tracked_of(tracked.into_bound(py))),
+                Entry::Untracked(untracked) => {
+                    out.untracked.push(untracked.into_bound(py).into_any())
+                }
+            }
+        }
+        out.forgotten
+            .extend(emitted.forgotten.into_iter().map(|id| id.into_bound(py)));
+        // Whoever kept the container must not see the next transition's actions in it.
+        if out.adds == 0 && faults.actions_full == 0 && is_ours_alone(&actions) {
+            self.spare = Some(actions);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a container of the user's own.
+fn read_foreign<'py>(
+    container: &Bound<'py, PyAny>,
+    out: &mut Emissions<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let py = container.py();
+    for action in container.try_iter()? {
+        let action = action?;
+        if let Ok(tracked) = action.cast::<TrackedAction>() {
+            out.tracked.push(tracked_of(tracked.clone()));
+        } else if action.is_exact_instance_of::<UntrackedAction>() {
+            out.untracked.push(action);
+        } else {
+            return Err(InvalidArgument::new_err(format!(
+                "the container from new_actions() holds {}, expected TrackedAction or UntrackedAction",
+                action.repr()?
+            )));
+        }
+    }
+    out.adds = (out.tracked.len() + out.untracked.len()) as u32;
+    for id in container.getattr(intern!(py, "forgotten"))?.try_iter()? {
+        out.forgotten.push(id?);
+    }
+    Ok(())
+}
+
+/// Whether nobody else holds the container.
+fn is_ours_alone(actions: &Bound<'_, Actions>) -> bool {
+    // SAFETY: the object is alive; the call only reads its count.
+    unsafe { pyo3::ffi::Py_REFCNT(actions.as_ptr()) == 1 }
+}
+
+fn tracked_of(tracked: Bound<'_, TrackedAction>) -> Emitted<Bound<'_, PyAny>> {
+    let py = tracked.py();
+    let id = tracked.get().id.bind(py).clone();
+    let timer = tracked
+        .get()
+        .action
+        .bind(py)
+        .cast::<Timer>()
+        .ok()
+        .map(|timer| timer.get().at);
+    Emitted {
+        id,
+        action: tracked.into_any(),
+        timer,
+    }
+}

@@ -1,0 +1,496 @@
+//! The simulator's host: calls the user's machine and scenario for the core driver, and looks at the state.
+
+use fasm_core::draws::Draw;
+use fasm_core::host::{Commit, Emissions, Event, Failure, Halt, Host, Outcome, Standing};
+use fasm_core::step::{CallFaults, StepPlan};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::clock::Pace;
+use super::drive::{Driver, Injection};
+use super::emit::Container;
+use super::handed::Handed;
+use super::ids::IdTable;
+use super::parts::Parts;
+use super::settings::Settings;
+use super::state::State;
+use super::tally::{Became, Tally, bump};
+use super::trace::Trace;
+use super::watch::Watch;
+use crate::errors::InvalidArgument;
+use crate::events::{Fired, Normal, TrackedAction, TrackedActionCompleted};
+use crate::rng::Rng;
+use crate::walk::Walker;
+
+pub type Checked<T> = Result<T, Halt<PyErr>>;
+
+/// One seed's run, as the core driver sees it.
+pub struct PyHost<'a, 'py> {
+    pub py: Python<'py>,
+    pub parts: Parts<'py>,
+    pub settings: &'a Settings,
+    pub driver: Driver,
+    pub state: State<'py>,
+    pub rng: Bound<'py, Rng>,
+    pub tally: &'a mut Tally,
+    pub walker: &'a mut Walker,
+    pub trace: Trace,
+    pub pace: Pace<'a, 'py>,
+    pub atomicity: Watch,
+    pub purity: Watch,
+    /// The number of the step at hand, from 1.
+    pub step: u64,
+    /// At this step violations of the named law are explained: where, what it was, what it is.
+    pub explain: Option<(u64, String)>,
+    /// The exception behind the last failure, for the user's traceback.
+    pub cause: Option<PyErr>,
+    pub(super) pure_step: bool,
+    pub(super) ids: IdTable,
+    pub(super) container: Container<'py>,
+    pub(super) handed: Handed<'py>,
+    /// What the machine was when the seed began, if it has anything that could change.
+    pub(super) pristine: Option<Bound<'py, PyAny>>,
+    pub(super) last_result: Option<Bound<'py, PyAny>>,
+    pub(super) refusal: Option<PyErr>,
+    /// Counts transitions, for laws that run every n-th time.
+    pub(super) round: u64,
+}
+
+impl<'py> PyHost<'_, 'py> {
+    /// An error from user code becomes a failure of `law`, unless it must leave at once.
+    pub(super) fn blame(&mut self, error: PyErr, law: &str) -> Halt<PyErr> {
+        if self.must_leave(&error) {
+            return Halt::Abort(error);
+        }
+        let message = self.settings.describe(self.py, &error);
+        self.cause = Some(error);
+        Halt::failed(law, message)
+    }
+
+    /// Ctrl-C and its kin, and usage errors, are never a failure of the machine.
+    pub(super) fn must_leave(&self, error: &PyErr) -> bool {
+        !error.is_instance_of::<PyException>(self.py)
+            || error.is_instance_of::<InvalidArgument>(self.py)
+    }
+
+    pub(super) fn invalid(message: String) -> Halt<PyErr> {
+        Halt::Abort(InvalidArgument::new_err(message))
+    }
+
+    /// Calls a hook of the scenario to its end; an exception is `scenario:<name>`.
+    pub(super) fn hook(
+        &mut self,
+        name: &str,
+        returned: PyResult<Bound<'py, PyAny>>,
+    ) -> Checked<Bound<'py, PyAny>> {
+        let driven = self.driver.finish(returned, name, &[]);
+        driven
+            .result
+            .map_err(|error| self.blame(error, &format!("scenario:{name}")))
+    }
+
+    /// Runs `read` inside a transaction that is rolled back, where the state is one.
+    pub(super) fn reading<T>(&mut self, read: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+        if !self.state.is_transaction() {
+            return read(self);
+        }
+        self.state
+            .begin(&self.driver)
+            .map_err(|error| self.blame(error, "state:begin"))?;
+        let outcome = read(self);
+        self.state
+            .rollback(&self.driver)
+            .map_err(|error| self.blame(error, "state:rollback"))?;
+        outcome
+    }
+
+    fn event(
+        &self,
+        event: &Event<'_, Bound<'py, PyAny>>,
+        now_ms: i64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match event {
+            Event::Normal { value, .. } => {
+                Normal::create(self.py, (*value).clone().unbind(), now_ms)?
+                    .into_bound(self.py)
+                    .into_any()
+            }
+            Event::Completed { id, result, .. } => TrackedActionCompleted::create(
+                self.py,
+                (*id).clone().unbind(),
+                (*result).clone().unbind(),
+                now_ms,
+            )?
+            .into_bound(self.py)
+            .into_any(),
+        })
+    }
+
+    /// The exceptions that the planned faults throw in.
+    pub(super) fn injections(&self, faults: &CallFaults) -> PyResult<Vec<Injection<'py>>> {
+        let mut injections = Vec::new();
+        if faults.cancel > 0 || faults.state_error > 0 {
+            // Position 0 is the cancellation, position 1 the store error; 0 never comes.
+            let cancelled = self.settings.cancelled(self.py)?;
+            injections.push(Injection {
+                at: faults.cancel,
+                exception: cancelled,
+            });
+            let error = self.settings.state_error(self.py)?;
+            injections.push(Injection {
+                at: faults.state_error,
+                exception: error,
+            });
+        }
+        Ok(injections)
+    }
+
+    fn kind_of(event: &Event<'_, Bound<'py, PyAny>>) -> Option<u32> {
+        match event {
+            Event::Normal { source, .. } => Some(*source),
+            Event::Completed { .. } => None,
+        }
+    }
+}
+
+impl<'py> Host for PyHost<'_, 'py> {
+    type Obj = Bound<'py, PyAny>;
+    type Abort = PyErr;
+
+    #[inline]
+    fn duplicate(&self, object: &Self::Obj) -> Self::Obj {
+        object.clone()
+    }
+
+    #[inline]
+    fn proceed(&mut self, step: u64) -> PyResult<bool> {
+        self.pace.proceed(step)
+    }
+
+    fn begin_step(&mut self, step: u64, _now_ms: i64, script: Option<&[Draw]>) {
+        self.step = step;
+        self.pure_step = self.purity.due(step);
+        self.trace.begin(step);
+        if let Some(script) = script {
+            self.rng
+                .get()
+                .with_draws(|draws| draws.load_replay(script.to_vec(), false));
+        }
+    }
+
+    fn take_draws(&mut self) -> Vec<Draw> {
+        self.rng.get().with_draws(fasm_core::draws::Draws::take_log)
+    }
+
+    fn note_plan(&mut self, plan: &StepPlan) {
+        self.trace.plan(plan);
+    }
+
+    fn source(&mut self, source: u32) -> Checked<Option<Self::Obj>> {
+        self.reading(|host| host.make_input(source))
+    }
+
+    fn transition(
+        &mut self,
+        event: &Event<'_, Self::Obj>,
+        now_ms: i64,
+        faults: &CallFaults,
+        out: &mut Emissions<Self::Obj>,
+    ) -> Checked<Outcome> {
+        let object = self.event(event, now_ms).map_err(Halt::Abort)?;
+        self.trace.event(&object, self.settings);
+        let before = self.before_transition(faults, &object)?;
+        if let Err(error) = self.state.begin(&self.driver) {
+            return self.interrupted_by(error);
+        }
+        let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
+        let injections = self.injections(faults).map_err(Halt::Abort)?;
+        let returned = self
+            .parts
+            .machine
+            .stf
+            .call1((&self.state.object, &object, &container));
+        let driven = self.driver.finish(returned, "stf", &injections);
+        self.state.touched();
+        out.suspensions = driven.suspensions;
+        [out.cancelled, out.state_error] = driven.injected;
+        let outcome = match driven.result {
+            Ok(returned) => {
+                self.take_returned_state(returned)?;
+                Outcome::Accepted
+            }
+            Err(error) => self.refused(error, &injections)?,
+        };
+        self.container.collect(self.py, container, faults, out)?;
+        self.after_transition(outcome, &before, &object)?;
+        self.trace
+            .outcome(outcome, self.refusal.as_ref(), out, faults, self.settings);
+        if outcome != Outcome::Accepted {
+            self.state.discard();
+            self.state
+                .rollback(&self.driver)
+                .map_err(|error| self.blame(error, "state:rollback"))?;
+            self.check_atomicity(&before, outcome)?;
+        }
+        Ok(outcome)
+    }
+
+    fn commit(&mut self) -> Checked<Commit> {
+        let Err(error) = self.state.commit(&self.driver) else {
+            return Ok(Commit::Done);
+        };
+        if !self.settings.is_store_error(self.py, &error) {
+            return Err(self.blame(error, "state:commit"));
+        }
+        let retry = self.settings.is_retryable(self.py, &error);
+        self.refusal = Some(error);
+        Ok(if retry {
+            Commit::Retry
+        } else {
+            Commit::Interrupted
+        })
+    }
+
+    fn answer_client(&mut self, event: &Event<'_, Self::Obj>, outcome: Outcome) -> Checked<()> {
+        let Event::Normal { value, .. } = event else {
+            return Ok(());
+        };
+        let (py, settings, refusal) = (self.py, self.settings, self.refusal.as_ref());
+        if let Some(source) = Self::kind_of(event) {
+            let name = || refusal.map_or_else(String::new, |error| settings.name_of(py, error));
+            self.tally.input(source, outcome, name);
+        }
+        match outcome {
+            Outcome::Accepted => {
+                let Some(accepted) = &self.parts.accepted else {
+                    return Ok(());
+                };
+                let returned = accepted.call1((*value,));
+                self.hook("accepted", returned).map(drop)
+            }
+            Outcome::Rejected => {
+                let Some(rejected) = &self.parts.rejected else {
+                    return Ok(());
+                };
+                let error = self
+                    .refusal
+                    .as_ref()
+                    .map(|error| error.value(self.py).clone());
+                let returned = rejected.call1((*value, error));
+                self.hook("rejected", returned).map(drop)
+            }
+            Outcome::Interrupted => Ok(()),
+        }
+    }
+
+    fn crash(&mut self, _uncommitted: bool) -> Checked<()> {
+        self.trace.flag("crash");
+        self.handed.clear();
+        self.state
+            .crash(&self.driver, self.walker)
+            .map_err(|error| self.blame(error, "state:reopen"))?;
+        self.renew_machine().map_err(Halt::Abort)
+    }
+
+    fn restore(&mut self, faults: &CallFaults, out: &mut Emissions<Self::Obj>) -> Checked<bool> {
+        self.reading(|host| host.run_restore(faults, out))
+    }
+
+    fn execute(&mut self, action: &Self::Obj, attempt: u32) -> Checked<Option<Self::Obj>> {
+        self.run_execute(action, attempt)
+    }
+
+    fn fired(&mut self, at: i64) -> Checked<Self::Obj> {
+        let fired = Fired::create(self.py, at).map_err(Halt::Abort)?;
+        Ok(fired.into_bound(self.py).into_any())
+    }
+
+    fn observe(&mut self, action: &Self::Obj) -> Checked<()> {
+        let Some(observe) = &self.parts.observe else {
+            return Ok(());
+        };
+        let returned = observe.call1((action,));
+        self.hook("observe", returned).map(drop)
+    }
+
+    fn can_invent(&self) -> bool {
+        self.parts.unknown.is_some() || self.last_result.is_some()
+    }
+
+    fn invent(&mut self) -> Checked<Option<(Self::Obj, Self::Obj)>> {
+        self.make_unknown()
+    }
+
+    fn heal(&mut self) -> Checked<()> {
+        let Some(heal) = &self.parts.heal else {
+            return Ok(());
+        };
+        let returned = heal.call0();
+        self.hook("heal", returned).map(drop)
+    }
+
+    fn always(&mut self) -> Checked<()> {
+        if self.parts.always.is_empty() && self.parts.sometimes.is_empty() {
+            return Ok(());
+        }
+        self.reading(Self::check_always)
+    }
+
+    fn settled(&mut self) -> Checked<()> {
+        self.reading(Self::check_settled)
+    }
+
+    fn enter_id(&mut self, id: &Self::Obj, slot: u32, again: bool) -> Checked<Standing> {
+        self.ids
+            .enter(id, slot, again)
+            .map_err(|error| self.blame(error, "ids"))
+    }
+
+    fn find_id(&mut self, id: &Self::Obj) -> Checked<Option<u32>> {
+        self.ids.find(id).map_err(|error| self.blame(error, "ids"))
+    }
+
+    fn retire_id(&mut self, id: &Self::Obj) -> Checked<()> {
+        self.ids
+            .retire(id)
+            .map_err(|error| self.blame(error, "ids"))
+    }
+
+    fn was_completed(&mut self, id: &Self::Obj) -> Checked<bool> {
+        self.ids
+            .was_completed(id)
+            .map_err(|error| self.blame(error, "ids"))
+    }
+
+    fn note_emitted(&mut self, action: &Self::Obj) -> Checked<()> {
+        bump(&mut self.tally.laws, "ids", 1);
+        self.note_action(action, Became::Emitted);
+        if self.pure_step {
+            self.handed
+                .remember(action, self.walker)
+                .map_err(Halt::Abort)?;
+        }
+        Ok(())
+    }
+
+    fn note_completed(&mut self, action: &Self::Obj) {
+        self.note_action(action, Became::Completed);
+    }
+
+    fn note_dead(&mut self, action: &Self::Obj) {
+        self.note_action(action, Became::Dead);
+    }
+
+    fn show(&mut self, object: &Self::Obj) -> String {
+        self.settings.show(object)
+    }
+
+    fn last_refusal(&mut self) -> String {
+        let shown = self
+            .refusal
+            .as_ref()
+            .map(|error| self.settings.describe(self.py, error));
+        shown.unwrap_or_else(|| String::from("no reason given"))
+    }
+}
+
+impl<'py> PyHost<'_, 'py> {
+    fn note_action(&mut self, action: &Bound<'py, PyAny>, became: Became) {
+        if let Ok(tracked) = action.cast::<TrackedAction>() {
+            let payload = tracked.get().action.bind(self.py);
+            self.tally.action(payload, became);
+        }
+    }
+
+    /// Classifies what `stf` raised.
+    fn refused(&mut self, error: PyErr, injections: &[Injection<'py>]) -> Checked<Outcome> {
+        let py = self.py;
+        let is_injected = injections
+            .iter()
+            .any(|one| one.exception.is(error.value(py)));
+        if is_injected {
+            self.refusal = Some(error);
+            return Ok(Outcome::Interrupted);
+        }
+        if self.must_leave(&error) {
+            return Err(Halt::Abort(error));
+        }
+        if self.settings.is_rejection(py, &error) {
+            self.refusal = Some(error);
+            return Ok(Outcome::Rejected);
+        }
+        if self.settings.is_store_error(py, &error) {
+            self.refusal = Some(error);
+            return Ok(Outcome::Interrupted);
+        }
+        if !self.settings.exception {
+            self.refusal = Some(error);
+            return Ok(Outcome::Interrupted);
+        }
+        Err(self.blame(error, "exception"))
+    }
+
+    /// A transaction that does not even begin.
+    fn interrupted_by(&mut self, error: PyErr) -> Checked<Outcome> {
+        if self.settings.is_store_error(self.py, &error) {
+            self.refusal = Some(error);
+            return Ok(Outcome::Interrupted);
+        }
+        Err(self.blame(error, "state:begin"))
+    }
+
+    /// `stf` may return the new state; it must be of the same type.
+    fn take_returned_state(&mut self, returned: Bound<'py, PyAny>) -> Checked<()> {
+        if returned.is_none() {
+            return Ok(());
+        }
+        let (given, wanted) = (returned.get_type(), self.state.object.get_type());
+        if self.state.is_transaction() || !given.is(&wanted) {
+            return Err(Self::invalid(format!(
+                "stf of {} returned {}, expected None or a new state of type {}",
+                self.driver.machine,
+                self.settings.show(&returned),
+                super::drive::type_name(&self.state.object),
+            )));
+        }
+        self.state.pending = Some(returned);
+        Ok(())
+    }
+
+    pub(super) fn fail_with(&mut self, law: &str, message: String) -> Halt<PyErr> {
+        self.cause = None;
+        Halt::Failed(Failure {
+            law: law.to_owned(),
+            message,
+        })
+    }
+
+    /// After a crash the machine object is what it was when the seed began.
+    fn renew_machine(&mut self) -> PyResult<()> {
+        if let Some(pristine) = &self.pristine {
+            let fresh = self.walker.copy(pristine)?.into_bound(self.py);
+            self.parts.machine = super::parts::Machine::of(fresh)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn attempt(
+        &mut self,
+        id: &Bound<'py, PyAny>,
+        number: u32,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.parts
+            .attempt
+            .as_ref()
+            .map(|make| make.call1((id, number)))
+            .transpose()
+    }
+
+    pub(super) fn pair(
+        object: &Bound<'py, PyAny>,
+    ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let tuple = object.cast::<PyTuple>().ok()?;
+        (tuple.len() == 2).then(|| Some((tuple.get_item(0).ok()?, tuple.get_item(1).ok()?)))?
+    }
+}

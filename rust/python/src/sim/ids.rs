@@ -1,0 +1,76 @@
+//! Which ids are outstanding and which are done, by Python's own notion of equality.
+
+use fasm_core::host::Standing;
+use fasm_core::ledger::RecentInts;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyInt};
+
+/// A finished id is remembered for at least this many completions after it.
+const REMEMBERED: usize = 1 << 20;
+
+/// The ids of one run. Lookups run `__hash__` and `__eq__` of the ids; no lock is involved.
+#[derive(Debug)]
+pub struct IdTable {
+    /// Outstanding id to slot number.
+    outstanding: Py<PyDict>,
+    /// Finished ids: plain non-negative ints compactly, all others in two generations.
+    ints: RecentInts,
+    others: [Py<PyDict>; 2],
+}
+
+impl IdTable {
+    pub fn new(py: Python<'_>) -> Self {
+        Self {
+            outstanding: PyDict::new(py).unbind(),
+            ints: RecentInts::default(),
+            others: [PyDict::new(py).unbind(), PyDict::new(py).unbind()],
+        }
+    }
+
+    pub fn enter(&mut self, id: &Bound<'_, PyAny>, slot: u32, again: bool) -> PyResult<Standing> {
+        if let Some(slot) = self.find(id)? {
+            return Ok(Standing::Outstanding(slot));
+        }
+        if !again && self.was_completed(id)? {
+            return Ok(Standing::Completed);
+        }
+        self.outstanding.bind(id.py()).set_item(id, slot)?;
+        Ok(Standing::Entered)
+    }
+
+    pub fn find(&self, id: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+        self.outstanding
+            .bind(id.py())
+            .get_item(id)?
+            .map(|slot| slot.extract())
+            .transpose()
+    }
+
+    pub fn was_completed(&self, id: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if let Some(number) = plain_int(id) {
+            return Ok(self.ints.contains(number));
+        }
+        let py = id.py();
+        Ok(self.others[0].bind(py).contains(id)? || self.others[1].bind(py).contains(id)?)
+    }
+
+    pub fn retire(&mut self, id: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = id.py();
+        self.outstanding.bind(py).del_item(id)?;
+        if let Some(number) = plain_int(id) {
+            self.ints.insert(number);
+            return Ok(());
+        }
+        if self.others[0].bind(py).len() >= REMEMBERED {
+            self.others.swap(0, 1);
+            self.others[0] = PyDict::new(py).unbind();
+        }
+        self.others[0].bind(py).set_item(id, py.None())
+    }
+}
+
+fn plain_int(id: &Bound<'_, PyAny>) -> Option<u64> {
+    id.is_exact_instance_of::<PyInt>()
+        .then(|| id.extract().ok())
+        .flatten()
+}

@@ -1,0 +1,18 @@
+//! The simulator: a host for the core driver that calls Python.
+
+pub mod drive;
+pub mod simulation;
+
+mod calls;
+mod clock;
+mod emit;
+mod handed;
+mod host;
+mod ids;
+mod judge;
+mod parts;
+mod settings;
+mod state;
+mod tally;
+mod trace;
+mod watch;
