@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, Never, Protocol, TypeAlias, overload, runtime_checkable
 
 from typing_extensions import TypeVar
@@ -144,7 +144,7 @@ class ActionsContainer(Protocol[Id, A, U]):
     @overload
     def __getitem__(self, index: int, /) -> Action[Id, A | Timer, U]: ...
     @overload
-    def __getitem__(self, index: slice, /) -> list[Action[Id, A | Timer, U]]: ...
+    def __getitem__(self, index: slice, /) -> Sequence[Action[Id, A | Timer, U]]: ...
 
 
 @runtime_checkable
