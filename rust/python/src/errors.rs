@@ -1,8 +1,8 @@
 //! Errors of the binding. All are classes of `fasm.errors`, so `except`, pickling and docs stay ordinary.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
-use pyo3::import_exception;
 use pyo3::prelude::*;
+use pyo3::{import_exception, intern};
 
 import_exception!(fasm.errors, ActionsFull);
 import_exception!(fasm.errors, DuplicateActionId);
@@ -12,8 +12,9 @@ import_exception!(fasm.errors, UnknownActionId);
 /// The error for a wrong argument: `name: got GIVEN, expected RIGHT`.
 pub fn invalid(name: &str, given: &Bound<'_, PyAny>, right: &str) -> PyErr {
     let make = || {
-        let checks = given.py().import("fasm._check")?;
-        checks.call_method1("invalid", (name, given, right))
+        let py = given.py();
+        let checks = py.import(intern!(py, "fasm._check"))?;
+        checks.call_method1(intern!(py, "invalid"), (name, given, right))
     };
     match make() {
         Ok(error) => PyErr::from_value(error),

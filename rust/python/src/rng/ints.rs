@@ -1,9 +1,9 @@
 //! Ints of any size. Up to 64 bits they are single draws; beyond that, draws of 64 bits with rejection.
 
 use fasm_core::draws::Method;
-use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt};
+use pyo3::{Borrowed, intern};
 
 use super::Rng;
 use crate::errors::invalid;
@@ -38,7 +38,7 @@ fn integer<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     if value.is_instance_of::<PyInt>() {
         return Ok(value.clone());
     }
-    match value.getattr_opt("__index__")? {
+    match value.getattr_opt(intern!(value.py(), "__index__"))? {
         Some(index) => index.call0(),
         None => Err(invalid(name, value, "an int")),
     }
@@ -113,9 +113,10 @@ fn stepped<'py>(
         }
         return up_to(rng, Method::RandRange, &first.sub(1)?);
     };
-    let range = py
-        .import("builtins")?
-        .call_method1("range", (&first, integer("stop", stop)?, &step))?;
+    let range = py.import(intern!(py, "builtins"))?.call_method1(
+        intern!(py, "range"),
+        (&first, integer("stop", stop)?, &step),
+    )?;
     if !range.is_truthy()? {
         let right = format!("an int for which range({first}, stop, {step}) is not empty");
         return Err(invalid("stop", stop, &right));
@@ -151,7 +152,7 @@ fn up_to<'py>(rng: &Rng, method: Method, last: &Bound<'py, PyAny>) -> PyResult<B
             .into_pyobject(py)?
             .into_any());
     }
-    let width: u64 = last.call_method0("bit_length")?.extract()?;
+    let width: u64 = last.call_method0(intern!(py, "bit_length"))?.extract()?;
     // A replay ends in zeros, which are not rejected.
     loop {
         let value = bits(rng, method, width, py)?;
@@ -190,5 +191,5 @@ fn bits<'py>(
         Ok(())
     })?;
     py.get_type::<PyInt>()
-        .call_method1("from_bytes", (bytes, "little"))
+        .call_method1(intern!(py, "from_bytes"), (bytes, "little"))
 }

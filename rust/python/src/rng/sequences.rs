@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use fasm_core::draws::{Method, Weights};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyList, PySequence};
+use pyo3::{ffi, intern};
 
 use super::Rng;
 use crate::errors::{invalid, refused};
@@ -172,7 +172,7 @@ pub fn sample<'py>(
 }
 
 pub fn shuffle(rng: &Rng, x: &Bound<'_, PyAny>) -> PyResult<()> {
-    if !x.hasattr("__setitem__")? {
+    if !x.hasattr(intern!(x.py(), "__setitem__"))? {
         return Err(invalid(
             "x",
             x,
