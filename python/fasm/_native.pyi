@@ -5,6 +5,7 @@ from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActi
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
 from fasm._native_sim import Checkpoint, Simulation, checkpoint, set_suspending
+from fasm._native_walk import fingerprint, opaque_types, structural_copy
 
 __all__ = [
     "Actions",
@@ -22,6 +23,9 @@ __all__ = [
     "__version__",
     "checkpoint",
     "set_suspending",
+    "fingerprint",
+    "opaque_types",
+    "structural_copy",
 ]
 
 __version__: str

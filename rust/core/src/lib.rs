@@ -7,6 +7,7 @@ pub mod driver;
 pub mod faults;
 pub mod host;
 pub mod ledger;
+pub mod mixer;
 pub mod planner;
 pub mod player;
 pub mod recording;

@@ -6,6 +6,7 @@ use pyo3::{import_exception, intern};
 
 import_exception!(fasm.errors, ActionsFull);
 import_exception!(fasm.errors, DuplicateActionId);
+import_exception!(fasm.errors, FasmError);
 import_exception!(fasm.errors, InvalidArgument);
 import_exception!(fasm.errors, UnknownActionId);
 

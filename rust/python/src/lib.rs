@@ -65,6 +65,12 @@ mod _native {
     use super::sim::drive::set_suspending;
     #[pymodule_export]
     use super::sim::simulation::Simulation;
+    #[pymodule_export]
+    use super::walk::python::fingerprint;
+    #[pymodule_export]
+    use super::walk::python::opaque_types;
+    #[pymodule_export]
+    use super::walk::python::structural_copy;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,0 +1,384 @@
+//! Finds out what there is to see in the objects of a type.
+
+use std::mem::{offset_of, size_of};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
+
+use super::known::{
+    Known, enum_member, is_exception, is_frozen_class, is_path_class, levels, named, native_fields,
+    qualified_name,
+};
+use super::plan::{Access, Content, DictFields, Field, Make, Plan};
+use crate::errors::invalid;
+
+/// Code of a member that reads as None while it is not set; C code still uses it.
+const T_OBJECT: std::ffi::c_int = 6;
+
+type Level<'py> = (Bound<'py, PyType>, Bound<'py, PyAny>);
+
+/// Reads a type. Runs Python code.
+pub fn build(ty: &Bound<'_, PyType>) -> PyResult<Plan> {
+    let mut plan = Builder::new(ty)?.plan()?;
+    // SAFETY: the type is alive. The look-ups above made CPython give it a tag, if it still gives any.
+    plan.version = unsafe { (*ty.as_type_ptr()).tp_version_tag };
+    Ok(plan.seal(ty.py()))
+}
+
+struct Builder<'py> {
+    ty: Bound<'py, PyType>,
+    known: &'py Known,
+    levels: Vec<Level<'py>>,
+    ignore: Vec<String>,
+}
+
+impl<'py> Builder<'py> {
+    fn new(ty: &Bound<'py, PyType>) -> PyResult<Self> {
+        let (known, levels) = (Known::get(ty.py())?, levels(ty)?);
+        let ignore = ignored_names(&levels)?;
+        Ok(Self {
+            ty: ty.clone(),
+            known,
+            levels,
+            ignore,
+        })
+    }
+
+    fn empty(&self) -> PyResult<Plan> {
+        Ok(Plan {
+            ty: self.ty.clone().unbind(),
+            base: self.solid()?.unbind(),
+            version: 0,
+            name: qualified_name(&self.ty)?,
+            content: Content::Nothing,
+            fields: Vec::new(),
+            ignored: Vec::new(),
+            dict: None,
+            make: Make::Share,
+            frozen: true,
+            opaque: false,
+            header: [0; 2],
+        })
+    }
+
+    fn plan(&self) -> PyResult<Plan> {
+        let mut plan = self.empty()?;
+        if let Some(content) = self.leaf()? {
+            plan.content = content;
+            return Ok(plan);
+        }
+        if let Some(names) = native_fields(&self.ty) {
+            plan.fields = names
+                .iter()
+                .map(|name| self.field(name))
+                .collect::<PyResult<_>>()?;
+            plan.make = Make::Call;
+            return Ok(plan);
+        }
+        let exception = is_exception(&self.ty)?;
+        let (content, base) = self.content()?;
+        plan.content = content;
+        plan.make = self.make(&plan, base.as_ref(), exception)?;
+        plan.opaque = plan.make == Make::Share && matches!(content, Content::Nothing);
+        if exception {
+            plan.fields.push(Field {
+                name: PyString::intern(self.ty.py(), "args").unbind(),
+                access: Access::Slot(offset_of!(ffi::PyBaseExceptionObject, args).cast_signed()),
+            });
+        }
+        self.add_fields(&mut plan, base.as_ref())?;
+        self.settle(&mut plan)?;
+        Ok(plan)
+    }
+
+    /// What can be shared, and what is copied in another way, now that the fields are known.
+    fn settle(&self, plan: &mut Plan) -> PyResult<()> {
+        let bare = plan.is_bare() && plan.ignored.is_empty();
+        let immutable = plan.content.is_immutable();
+        if immutable && bare {
+            plan.make = Make::Share;
+        } else if (immutable && !plan.content.is_simple())
+            || (matches!(plan.content, Content::FrozenSet) && !bare)
+        {
+            plan.make = Make::Shallow;
+        }
+        plan.frozen = plan.dict.is_none()
+            && plan.ignored.is_empty()
+            && match plan.content {
+                Content::Tuple | Content::FrozenSet => plan.fields.is_empty(),
+                Content::Nothing => {
+                    plan.fields.is_empty()
+                        || self.is_frozen_dataclass()?
+                        || is_frozen_class(&self.ty)?
+                }
+                _ => false,
+            };
+        Ok(())
+    }
+
+    /// The content of an immutable without fields, whatever else its class has.
+    fn leaf(&self) -> PyResult<Option<Content>> {
+        if let Some(content) = enum_member(&self.ty)? {
+            return Ok(Some(content));
+        }
+        named(&self.ty)
+    }
+
+    /// The first class down the line that C code made: it decides the layout of the objects.
+    fn solid(&self) -> PyResult<Bound<'py, PyType>> {
+        let mut solid = self.ty.clone();
+        while self.known.is_python_class(&solid) {
+            solid = base_of(&solid)?;
+        }
+        Ok(solid)
+    }
+
+    /// The content, and the type that it comes from.
+    fn content(&self) -> PyResult<(Content, Option<Bound<'py, PyType>>)> {
+        let mut base = self.ty.clone();
+        while !is_object(&base) {
+            if let Some(content) = self.known.content(&base)? {
+                return Ok((content, Some(base)));
+            }
+            base = base_of(&base)?;
+        }
+        Ok((Content::Nothing, None))
+    }
+
+    fn make(
+        &self,
+        plan: &Plan,
+        base: Option<&Bound<'py, PyType>>,
+        exception: bool,
+    ) -> PyResult<Make> {
+        let solid = plan.base.bind(self.ty.py());
+        if let Some(base) = base {
+            return Ok(if constructor(solid) == constructor(base) {
+                Make::Base
+            } else {
+                Make::Shallow
+            });
+        }
+        Ok(if exception {
+            Make::Base
+        } else if is_object(&self.ty) {
+            // A bare `object()` has nothing to see.
+            Make::Share
+        } else if is_object(solid) {
+            Make::Bare
+        } else if self.explains(solid)? {
+            Make::Shallow
+        } else {
+            Make::Share
+        })
+    }
+
+    /// Whether dict and members that can be seen fill the object, so that nothing is hidden.
+    fn explains(&self, solid: &Bound<'py, PyType>) -> PyResult<bool> {
+        let mut members = 0;
+        for (level, own) in &self.levels {
+            if solid.is_subclass(level)? {
+                members += self.slots_of(own)?.len();
+            }
+        }
+        // SAFETY: the type is alive.
+        let (size, dict, weak, flags) = unsafe {
+            let ty = &*solid.as_type_ptr();
+            (
+                ty.tp_basicsize,
+                ty.tp_dictoffset,
+                ty.tp_weaklistoffset,
+                ty.tp_itemsize,
+            )
+        };
+        let pointers = members + usize::from(dict > 0) + usize::from(weak > 0);
+        let expected = size_of::<ffi::PyObject>() + pointers * size_of::<*mut ffi::PyObject>();
+        Ok(flags == 0 && size.cast_unsigned() == expected && (members > 0 || dict != 0))
+    }
+
+    fn add_fields(&self, plan: &mut Plan, content: Option<&Bound<'py, PyType>>) -> PyResult<()> {
+        if self.declares_fields()? {
+            let fields = self
+                .ty
+                .py()
+                .import("dataclasses")?
+                .call_method1("fields", (&self.ty,))?;
+            for field in fields.try_iter()? {
+                let name: String = field?.getattr("name")?.extract()?;
+                let field = self.field(&name)?;
+                let list = if self.ignore.contains(&name) {
+                    &mut plan.ignored
+                } else {
+                    &mut plan.fields
+                };
+                list.push(field);
+            }
+            return Ok(());
+        }
+        for (level, own) in &self.levels {
+            if self.is_covered(plan, content, level)? {
+                continue;
+            }
+            for (name, offset) in self.slots_of(own)? {
+                let list = if self.ignore.contains(&name) {
+                    &mut plan.ignored
+                } else {
+                    &mut plan.fields
+                };
+                let name = PyString::intern(self.ty.py(), &name).unbind();
+                list.push(Field {
+                    name,
+                    access: Access::Slot(offset),
+                });
+            }
+        }
+        let solid = plan.base.bind(self.ty.py());
+        // SAFETY: the types are alive.
+        let (dict, inherited) = unsafe {
+            (
+                (*self.ty.as_type_ptr()).tp_dictoffset,
+                (*solid.as_type_ptr()).tp_dictoffset,
+            )
+        };
+        if dict != 0 && !(plan.opaque && inherited != 0) {
+            let (cached, shadowed) = self.special_names()?;
+            plan.dict = Some(DictFields {
+                cached,
+                ignored: self.ignore.clone(),
+                shadowed,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the slots of a class are no fields: they belong to the content, or to an opaque object.
+    fn is_covered(
+        &self,
+        plan: &Plan,
+        content: Option<&Bound<'py, PyType>>,
+        level: &Bound<'py, PyType>,
+    ) -> PyResult<bool> {
+        let covers = match content {
+            Some(content) => content.is_subclass(level)? || is_path_class(level)?,
+            None => plan.opaque && plan.base.bind(self.ty.py()).is_subclass(level)?,
+        };
+        Ok(covers)
+    }
+
+    fn declares_fields(&self) -> PyResult<bool> {
+        self.levels
+            .last()
+            .map_or(Ok(false), |(_, own)| own.contains("__dataclass_fields__"))
+    }
+
+    fn is_frozen_dataclass(&self) -> PyResult<bool> {
+        if !self.declares_fields()? {
+            return Ok(false);
+        }
+        let all_slots = self.ty.getattr("__dictoffset__")?.extract::<isize>()? == 0;
+        Ok(all_slots
+            && self
+                .ty
+                .getattr("__dataclass_params__")?
+                .getattr("frozen")?
+                .is_truthy()?)
+    }
+
+    /// The field of that name, as attribute look-up on the class finds it.
+    fn field(&self, name: &str) -> PyResult<Field> {
+        let mut access = Access::Attribute;
+        for (_, own) in self.levels.iter().rev() {
+            if own.contains(name)? {
+                if let Some(offset) = self.slot_offset(&own.get_item(name)?) {
+                    access = Access::Slot(offset);
+                }
+                break;
+            }
+        }
+        Ok(Field {
+            name: PyString::intern(self.ty.py(), name).unbind(),
+            access,
+        })
+    }
+
+    /// The slots that one class adds, by name.
+    fn slots_of(&self, own: &Bound<'py, PyAny>) -> PyResult<Vec<(String, isize)>> {
+        let mut slots = Vec::new();
+        for entry in own.call_method0("items")?.try_iter()? {
+            let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
+            if let Some(offset) = self.slot_offset(&value) {
+                slots.push((name.extract()?, offset));
+            }
+        }
+        slots.sort();
+        Ok(slots)
+    }
+
+    /// The offset of the object pointer that a member descriptor stands for.
+    fn slot_offset(&self, descriptor: &Bound<'py, PyAny>) -> Option<isize> {
+        if !descriptor.get_type().is(&self.known.member_descriptor) {
+            return None;
+        }
+        // SAFETY: the type was just checked; the descriptor owns its definition.
+        let member =
+            unsafe { &*(*descriptor.as_ptr().cast::<ffi::PyMemberDescrObject>()).d_member };
+        let object = [T_OBJECT, ffi::Py_T_OBJECT_EX].contains(&member.type_code);
+        object.then_some(member.offset)
+    }
+
+    /// The names of cached properties, and those of properties and the like.
+    fn special_names(&self) -> PyResult<(Vec<String>, Vec<String>)> {
+        let (mut cached, mut shadowed) = (Vec::new(), Vec::new());
+        let cache = self.known.cached_property.bind(self.ty.py());
+        for (_, own) in &self.levels {
+            for entry in own.call_method0("items")?.try_iter()? {
+                let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
+                if value.get_type().is_subclass(cache)? {
+                    cached.push(name.extract()?);
+                }
+                // SAFETY: the value is alive, and so is its type.
+                if unsafe { (*value.get_type().as_type_ptr()).tp_descr_set }.is_some() {
+                    shadowed.push(name.extract()?);
+                }
+            }
+        }
+        Ok((cached, shadowed))
+    }
+}
+
+fn base_of<'py>(ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    Ok(ty.getattr("__base__")?.cast_into::<PyType>()?)
+}
+
+fn constructor(ty: &Bound<'_, PyType>) -> Option<usize> {
+    // SAFETY: the type is alive.
+    unsafe { (*ty.as_type_ptr()).tp_new }.map(|new| new as usize)
+}
+
+fn is_object(ty: &Bound<'_, PyType>) -> bool {
+    std::ptr::eq(ty.as_type_ptr(), &raw mut ffi::PyBaseObject_Type)
+}
+
+/// All names in `fasm_ignore`, of the class and its bases.
+fn ignored_names(levels: &[Level<'_>]) -> PyResult<Vec<String>> {
+    let mut names = Vec::new();
+    for (_, own) in levels {
+        let given = own.call_method1("get", ("fasm_ignore",))?;
+        if given.is_none() {
+            continue;
+        }
+        let right = "an iterable of field names, such as (\"cache\",)";
+        let list = (!given.is_instance_of::<PyString>())
+            .then(|| given.try_iter().ok())
+            .flatten();
+        for name in list.ok_or_else(|| invalid("fasm_ignore", &given, right))? {
+            names.push(
+                name?
+                    .extract()
+                    .map_err(|_| invalid("fasm_ignore", &given, right))?,
+            );
+        }
+    }
+    Ok(names)
+}

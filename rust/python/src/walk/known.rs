@@ -1,0 +1,256 @@
+//! The types whose content the walk knows how to read.
+
+use pyo3::exceptions::PyBaseException;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use super::plan::Content;
+use super::raw::{Item, Own, Type, type_of_ffi};
+use crate::errors::FasmError;
+use crate::events::{Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction};
+
+/// Types that are not statics of CPython, and what tells a class of Python code from one of C.
+#[derive(Debug)]
+pub struct Known {
+    deque: Py<PyType>,
+    ordered_dict: Py<PyType>,
+    pub deque_append: Py<PyAny>,
+    pub member_descriptor: Py<PyType>,
+    pub cached_property: Py<PyType>,
+    subtype_dealloc: Option<ffi::destructor>,
+    date: Type,
+    time: Type,
+    datetime: Type,
+    timedelta: Type,
+}
+
+// SAFETY: the addresses are those of types that live as long as the process; they are only compared.
+unsafe impl Send for Known {}
+// SAFETY: as above.
+unsafe impl Sync for Known {}
+
+static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+
+impl Known {
+    pub fn get(py: Python<'_>) -> PyResult<&Self> {
+        KNOWN.get_or_try_init(py, || Self::find(py))
+    }
+
+    fn find(py: Python<'_>) -> PyResult<Self> {
+        let class = |module: &str, name: &str| -> PyResult<Py<PyType>> {
+            Ok(py
+                .import(module)?
+                .getattr(name)?
+                .cast_into::<PyType>()?
+                .unbind())
+        };
+        let clock = |name: &str| Ok::<_, PyErr>(class("datetime", name)?.as_ptr().cast());
+        // `FasmError` is a class of Python code, so all such classes share its deallocator.
+        let plain = py.get_type::<FasmError>().as_type_ptr();
+        Ok(Self {
+            deque_append: class("collections", "deque")?.getattr(py, "append")?,
+            deque: class("collections", "deque")?,
+            ordered_dict: class("collections", "OrderedDict")?,
+            member_descriptor: class("types", "MemberDescriptorType")?,
+            cached_property: class("functools", "cached_property")?,
+            // SAFETY: the type is alive.
+            subtype_dealloc: unsafe { (*plain).tp_dealloc },
+            date: clock("date")?,
+            time: clock("time")?,
+            datetime: clock("datetime")?,
+            timedelta: clock("timedelta")?,
+        })
+    }
+
+    pub fn deque(&self) -> Type {
+        self.deque.as_ptr().cast()
+    }
+
+    pub fn ordered_dict(&self) -> Type {
+        self.ordered_dict.as_ptr().cast()
+    }
+
+    /// Whether a class statement of Python code made the type.
+    pub fn is_python_class(&self, ty: &Bound<'_, PyType>) -> bool {
+        // SAFETY: the type is alive.
+        let (flags, dealloc) =
+            unsafe { ((*ty.as_type_ptr()).tp_flags, (*ty.as_type_ptr()).tp_dealloc) };
+        let heap = flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+        heap && dealloc.map(|f| f as usize) == self.subtype_dealloc.map(|f| f as usize)
+    }
+
+    /// The content of objects whose type is `ty` or has it as a base of the same layout.
+    pub fn content(&self, ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
+        let address = ty.as_type_ptr();
+        let table = [
+            (type_of_ffi!(PyLong_Type), Content::Int),
+            (type_of_ffi!(PyFloat_Type), Content::Float),
+            (type_of_ffi!(PyUnicode_Type), Content::Str),
+            (type_of_ffi!(PyBytes_Type), Content::Bytes),
+            (type_of_ffi!(PyByteArray_Type), Content::ByteArray),
+            (type_of_ffi!(PyComplex_Type), Content::Complex),
+            (type_of_ffi!(PyList_Type), Content::List),
+            (type_of_ffi!(PyTuple_Type), Content::Tuple),
+            (self.ordered_dict(), Content::OrderedDict),
+            (type_of_ffi!(PyDict_Type), Content::Dict),
+            (type_of_ffi!(PySet_Type), Content::Set),
+            (type_of_ffi!(PyFrozenSet_Type), Content::FrozenSet),
+            (self.deque(), Content::Deque),
+            (self.datetime, Content::DateTime),
+            (self.date, Content::Date),
+            (self.time, Content::Time),
+            (self.timedelta, Content::TimeDelta),
+        ];
+        if let Some(&(_, content)) = table.iter().find(|(known, _)| *known == address) {
+            return Ok(Some(content));
+        }
+        derived(ty)
+    }
+}
+
+/// Types of the standard library whose content is told by something simple.
+fn derived(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
+    let py = ty.py();
+    let is = |module: &str, name: &str| -> PyResult<bool> {
+        let modules = py.import("sys")?.getattr("modules")?;
+        let found = modules.call_method1("get", (module,))?;
+        Ok(!found.is_none() && found.getattr_opt(name)?.is_some_and(|known| known.is(ty)))
+    };
+    if is("decimal", "Decimal")? || is("pathlib", "PurePath")? {
+        return Ok(Some(Content::Derived(text)));
+    }
+    if is("datetime", "timezone")? {
+        return Ok(Some(Content::Derived(|py, zone| {
+            Ok(Own::from_bound(
+                zone.bind(py).call_method0("__getinitargs__")?,
+            ))
+        })));
+    }
+    if is("zoneinfo", "ZoneInfo")? {
+        return Ok(Some(Content::Derived(|py, zone| {
+            Ok(Own::from_bound(zone.bind(py).getattr("key")?))
+        })));
+    }
+    if is("builtins", "range")? {
+        return Ok(Some(Content::Derived(|py, range| {
+            let range = range.bind(py);
+            let parts = (
+                range.getattr("start")?,
+                range.getattr("stop")?,
+                range.getattr("step")?,
+            );
+            Ok(Own::from_bound(parts.into_pyobject(py)?.into_any()))
+        })));
+    }
+    Ok(None)
+}
+
+fn text(py: Python<'_>, object: Item) -> PyResult<Own> {
+    Ok(Own::from_bound(object.bind(py).str()?.into_any()))
+}
+
+/// Enum members, by name; those without one (an empty flag) by value.
+pub fn enum_member(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
+    let base = ty.py().import("enum")?.getattr("Enum")?;
+    if !ty.is_subclass(&base)? {
+        return Ok(None);
+    }
+    Ok(Some(Content::Derived(|py, member| {
+        let name = member.attribute(py, Item::of(pyo3::intern!(py, "_name_")))?;
+        match name {
+            Some(name) if !name.item().is_none() => Ok(name),
+            _ => Ok(Own::from_bound(member.bind(py).getattr("_value_")?)),
+        }
+    })))
+}
+
+/// Functions, classes, modules and the like: known by their qualified name.
+pub fn named(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
+    let py = ty.py();
+    let types = py.import("types")?;
+    let names = [
+        "FunctionType",
+        "BuiltinFunctionType",
+        "MethodDescriptorType",
+        "ClassMethodDescriptorType",
+        "WrapperDescriptorType",
+        "ModuleType",
+        "EllipsisType",
+        "NotImplementedType",
+        "NoneType",
+    ];
+    let mut found = ty.is_subclass_of::<PyType>()?;
+    for name in names {
+        found = found || ty.is_subclass(&types.getattr(name)?)?;
+    }
+    Ok(found.then_some(Content::Derived(|py, object| {
+        let name = qualified_name(&object.bind(py))?;
+        Ok(Own::from_bound(PyString::new(py, &name).into_any()))
+    })))
+}
+
+pub fn qualified_name(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let part = |name: &str| -> PyResult<Option<String>> {
+        let found = object.getattr_opt(name)?;
+        Ok(found.and_then(|part| {
+            part.cast::<PyString>()
+                .ok()
+                .map(|part| part.to_string_lossy().into_owned())
+        }))
+    };
+    let name = match part("__qualname__")? {
+        Some(name) => name,
+        None => part("__name__")?.unwrap_or_default(),
+    };
+    Ok(part("__module__")?.map_or(name.clone(), |module| format!("{module}.{name}")))
+}
+
+/// The fields of fasm's own values, in the order of their constructors.
+pub fn native_fields(ty: &Bound<'_, PyType>) -> Option<&'static [&'static str]> {
+    let py = ty.py();
+    let table: [(Bound<'_, PyType>, &'static [&'static str]); 6] = [
+        (py.get_type::<Normal>(), &["value", "at"]),
+        (
+            py.get_type::<TrackedActionCompleted>(),
+            &["id", "result", "at"],
+        ),
+        (py.get_type::<TrackedAction>(), &["id", "action"]),
+        (py.get_type::<UntrackedAction>(), &["action"]),
+        (py.get_type::<Timer>(), &["at"]),
+        (py.get_type::<Fired>(), &["at"]),
+    ];
+    table
+        .iter()
+        .find(|(known, _)| known.is(ty))
+        .map(|(_, names)| *names)
+}
+
+pub fn is_exception(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    ty.is_subclass_of::<PyBaseException>()
+}
+
+/// All classes of the type, most general first, with their own attributes.
+pub fn levels<'py>(
+    ty: &Bound<'py, PyType>,
+) -> PyResult<Vec<(Bound<'py, PyType>, Bound<'py, PyAny>)>> {
+    let mro: Bound<'py, PyTuple> = ty.mro();
+    let mut levels = Vec::new();
+    for level in mro.iter().rev() {
+        let own = level.getattr("__dict__")?;
+        levels.push((level.cast_into::<PyType>()?, own));
+    }
+    Ok(levels)
+}
+
+/// Classes of the standard library that nothing changes, though they are no frozen dataclasses.
+pub fn is_frozen_class(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    let name = qualified_name(ty)?;
+    Ok(["uuid.UUID", "fractions.Fraction"].contains(&name.as_str()))
+}
+
+/// The classes of `pathlib` keep caches in their slots.
+pub fn is_path_class(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    Ok(qualified_name(ty)?.starts_with("pathlib."))
+}

@@ -1,0 +1,162 @@
+//! The structural walk: fingerprint, copy and difference of states.
+//!
+//! One notion of equal for all three. Same types exactly; floats by bits; dict, list, tuple, deque in order; sets
+//! by content; other objects by class and fields. `__eq__` and `__hash__` of the user do not run, except where a
+//! copy puts a key into a new dict or set. What has no fields to see is opaque: compared by type, and listed.
+//!
+//! None of it recurses, so depth is bounded by memory alone.
+
+// The readers of plain values belong into the loops that call them: a call costs more than the work.
+#![allow(clippy::inline_always)]
+
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::errors::InvalidArgument;
+
+mod build;
+mod copy;
+mod cursor;
+mod hash;
+mod known;
+mod leaf;
+mod make;
+mod moment;
+mod path;
+mod plan;
+mod plans;
+pub mod python;
+mod raw;
+
+use raw::Item;
+
+/// Sharing is not kept, so a small state can stand for a huge one; this is where the walk gives up.
+const MAX_NODES: u64 = 1 << 25;
+
+/// The hash of a state and what it took to compute.
+#[derive(Clone, Copy, Debug)]
+pub struct Fingerprint {
+    pub hash: u128,
+    /// Objects visited, each as often as it is reached.
+    pub nodes: u64,
+}
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Fingerprint {}
+
+/// The first place where two states differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// How to get there from the state, such as `.pending[3].amount`; empty for the state itself.
+    pub path: String,
+    pub old: String,
+    pub new: String,
+}
+
+/// Walks over states and remembers what it learned about their types. One at a time: it is not shared.
+#[derive(Debug)]
+pub struct Walker {
+    dict_order: bool,
+    plans: plans::Plans,
+    hash_stack: hash::Stack,
+    copy_stack: copy::Stack,
+}
+
+impl Walker {
+    /// `dict_order`: whether two dicts with the same entries in another order differ.
+    pub fn new(dict_order: bool) -> Self {
+        Self {
+            dict_order,
+            plans: plans::Plans::default(),
+            hash_stack: hash::Stack::default(),
+            copy_stack: copy::Stack::default(),
+        }
+    }
+
+    pub fn set_dict_order(&mut self, dict_order: bool) {
+        self.dict_order = dict_order;
+    }
+
+    /// A fixed hash of all that can be seen, the same in every process.
+    pub fn fingerprint(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Fingerprint> {
+        let (plans, stack) = (&mut self.plans, &mut self.hash_stack);
+        plans.trim();
+        let result =
+            hash::Hash::new(object.py(), plans, stack, self.dict_order).run(Item::of(object));
+        if result.is_err() {
+            self.hash_stack.clear();
+        }
+        let (hash, nodes) = result?;
+        Ok(Fingerprint { hash, nodes })
+    }
+
+    /// An equal object that shares nothing mutable with the original, opaque parts apart.
+    pub fn copy(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let (plans, stack) = (&mut self.plans, &mut self.copy_stack);
+        plans.trim();
+        let result = copy::Copy::new(object.py(), plans, stack).run(Item::of(object));
+        if result.is_err() {
+            self.copy_stack.clear();
+        }
+        Ok(result?.into_bound(object.py()).unbind())
+    }
+
+    /// Where two objects differ, if they do.
+    pub fn difference(
+        &mut self,
+        old: &Bound<'_, PyAny>,
+        new: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Difference>> {
+        if self.fingerprint(old)? == self.fingerprint(new)? {
+            return Ok(None);
+        }
+        let show = |object: &Bound<'_, PyAny>| {
+            object.repr().map_or_else(
+                |_| "<repr failed>".to_owned(),
+                |text| text.to_string_lossy().chars().take(80).collect(),
+            )
+        };
+        Ok(Some(Difference {
+            path: String::new(),
+            old: show(old),
+            new: show(new),
+        }))
+    }
+
+    /// Names of the opaque types met so far, in the order of meeting them.
+    pub fn opaque(&self) -> &[String] {
+        self.plans.opaque()
+    }
+
+    /// Forgets the opaque types met so far.
+    pub fn take_opaque(&mut self) -> Vec<String> {
+        self.plans.take_opaque()
+    }
+
+    /// For the `__traverse__` of the class that owns the walker.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.plans.traverse(visit)
+    }
+}
+
+#[inline(always)]
+fn check_nodes(nodes: u64) -> PyResult<()> {
+    if nodes > MAX_NODES {
+        Err(too_large())
+    } else {
+        Ok(())
+    }
+}
+
+#[cold]
+fn too_large() -> PyErr {
+    InvalidArgument::new_err(format!(
+        "the state is too large to walk: more than {MAX_NODES} values, where what is shared counts each time; \
+         keep large or shared data out of it"
+    ))
+}
