@@ -17,5 +17,6 @@ pub mod shrink;
 pub mod step;
 
 mod crash;
+mod perform;
 mod settle;
 mod transition;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::recording::RecordedStep;
+use crate::draws::Draw;
+use crate::recording::{RecordedStep, Recording};
 use crate::step::{Origin, StepKind};
 
 #[derive(Debug)]
 pub struct Player {
     steps: std::vec::IntoIter<RecordedStep>,
+    settling: std::vec::IntoIter<Vec<Draw>>,
     /// What later steps refer to, so that only that is kept.
     duplicates: BTreeSet<Origin>,
     resubmits: BTreeSet<u64>,
@@ -17,9 +19,14 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(steps: Vec<RecordedStep>) -> Self {
+    /// Plays a recording; what `initial` drew is the caller's business.
+    pub fn new(recording: Recording) -> Self {
+        let Recording {
+            steps, settling, ..
+        } = recording;
         let mut player = Self {
             steps: Vec::new().into_iter(),
+            settling: settling.into_iter(),
             duplicates: BTreeSet::new(),
             resubmits: BTreeSet::new(),
             zombies: BTreeSet::new(),
@@ -39,6 +46,11 @@ impl Player {
 
     pub(crate) fn next(&mut self) -> Option<RecordedStep> {
         self.steps.next()
+    }
+
+    /// What the world draws in the next step of settling.
+    pub(crate) fn next_settling(&mut self) -> Vec<Draw> {
+        self.settling.next().unwrap_or_default()
     }
 
     pub(crate) fn duplicates(&self, origin: Origin) -> bool {

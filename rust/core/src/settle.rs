@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::driver::{Driver, Verdict};
+use crate::draws::Draw;
+use crate::driver::{Driver, Guide, Verdict};
 use crate::host::{Emissions, Halt, Host};
 use crate::step::{Origin, StepKind, StepPlan};
 
@@ -21,7 +22,7 @@ impl<O> Driver<O> {
     ) -> Result<bool, Halt<H::Abort>> {
         self.settling = true;
         let limit = bound.unwrap_or(base + 10 * self.schedule.outstanding() as u64);
-        self.begin_settle_step(host);
+        self.look(host, None);
         host.heal()?;
         self.dispatch_untracked(host)?;
         self.execute_zombies(host)?;
@@ -37,6 +38,7 @@ impl<O> Driver<O> {
                 Round::Progress => {}
             }
         }
+        self.look(host, None);
         host.settled()?;
         Ok(true)
     }
@@ -46,27 +48,40 @@ impl<O> Driver<O> {
         self.schedule.late.clear();
         self.schedule.resubmits.clear();
         for (origin, action) in std::mem::take(&mut self.schedule.zombies) {
-            self.begin_settle_step(host);
-            host.note_plan(&StepPlan::new(StepKind::Zombie { of: origin }));
+            let plan = StepPlan::new(StepKind::Zombie { of: origin });
             self.counts.dropped_answers += 1;
-            host.execute(&action, 1)?;
-            self.end_settle_step(host);
+            self.settle_step(host, &plan, |_, host| host.execute(&action, 1))?;
         }
         Ok(())
     }
 
-    fn begin_settle_step<H: Host<Obj = O>>(&mut self, host: &mut H) {
+    /// One step of settling, recorded whether it breaks a law or not.
+    fn settle_step<H: Host<Obj = O>, T>(
+        &mut self,
+        host: &mut H,
+        plan: &StepPlan,
+        act: impl FnOnce(&mut Self, &mut H) -> Result<T, Halt<H::Abort>>,
+    ) -> Result<T, Halt<H::Abort>> {
         self.label = u64::MAX - self.counts.settle_steps;
         self.place = 0;
-        let number = self.counts.steps + self.counts.settle_steps + 1;
-        host.begin_step(number, self.now_ms, None);
-    }
-
-    fn end_settle_step<H: Host<Obj = O>>(&mut self, host: &mut H) {
+        let script = match &mut self.guide {
+            Guide::Script(player) => Some(player.next_settling()),
+            Guide::Random(_) => None,
+        };
+        self.look(host, script.as_deref());
+        host.note_plan(plan);
+        let acted = self.dispatch_untracked(host).and_then(|()| act(self, host));
         self.counts.settle_steps += 1;
         if let Some(recording) = &mut self.recording {
             recording.settling.push(host.take_draws());
         }
+        acted
+    }
+
+    /// Tells the host where in the run it is.
+    fn look<H: Host<Obj = O>>(&mut self, host: &mut H, script: Option<&[Draw]>) {
+        let number = self.counts.steps + self.counts.settle_steps + 1;
+        host.begin_step(number, self.now_ms, script);
     }
 
     /// Executes and delivers, oldest first, until only timers and dead ids are left.
@@ -86,26 +101,25 @@ impl<O> Driver<O> {
             if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
                 return Ok(false);
             }
-            self.begin_settle_step(host);
-            self.dispatch_untracked(host)?;
             let has_result = self
                 .schedule
                 .entry(slot)
                 .is_some_and(|entry| entry.result.is_some());
-            if has_result {
-                host.note_plan(&self.settle_plan(slot, true));
-                let verdict = self.settle_delivery(host, slot)?;
-                refused_in_a_row = if verdict == Verdict::Refused {
-                    refused_in_a_row + 1
+            let plan = self.settle_plan(slot, has_result);
+            let verdict = self.settle_step(host, &plan, |driver, host| {
+                if has_result {
+                    driver.settle_delivery(host, slot)
                 } else {
-                    0
-                };
+                    driver
+                        .execute_slot(host, slot, false)
+                        .map(|()| Verdict::Accepted)
+                }
+            })?;
+            refused_in_a_row = if verdict == Verdict::Refused {
+                refused_in_a_row + 1
             } else {
-                host.note_plan(&self.settle_plan(slot, false));
-                self.execute_slot(host, slot, false)?;
-                refused_in_a_row = 0;
-            }
-            self.end_settle_step(host);
+                0
+            };
         }
         self.dispatch_untracked(host)?;
         Ok(true)
@@ -158,14 +172,14 @@ impl<O> Driver<O> {
             if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
                 return Ok(Round::Stopped);
             }
-            self.begin_settle_step(host);
-            self.dispatch_untracked(host)?;
             self.now_ms = self.now_ms.max(at);
-            host.note_plan(&StepPlan::new(StepKind::Timer { of: origin }));
-            if self.settle_delivery(host, slot)? == Verdict::Refused {
+            let plan = StepPlan::new(StepKind::Timer { of: origin });
+            let verdict = self.settle_step(host, &plan, |driver, host| {
+                driver.settle_delivery(host, slot)
+            })?;
+            if verdict == Verdict::Refused {
                 return Err(self.starved(host, slot));
             }
-            self.end_settle_step(host);
             fired.insert(slot);
             if !self.drain(host, limit)? {
                 return Ok(Round::Stopped);
@@ -189,6 +203,7 @@ impl<O> Driver<O> {
         if !self.switches.restore {
             return Ok(());
         }
+        self.look(host, None);
         let mut out = Emissions::default();
         host.restore(&crate::step::CallFaults::NONE, &mut out)?;
         let mut seen = BTreeSet::new();
