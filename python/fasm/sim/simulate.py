@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any
+from typing import Never
 
 from fasm.sim._run import Run
 from fasm.sim.faults import Faults
@@ -12,12 +12,13 @@ from fasm.sim.laws import Laws
 from fasm.sim.options import Progress, check_options
 from fasm.sim.plan import inspect_scenario
 from fasm.sim.report import Report
+from fasm.sim.scenario import A, I, Id, R, S, Scenario, U
 
 __all__ = ["simulate"]
 
 
 def simulate(
-    scenario: Callable[[], Any],
+    scenario: Callable[[], Scenario[S, I, Id, A, R, U]],
     *,
     seeds: int | Iterable[int] = 100,
     steps: int = 1_000,
@@ -35,7 +36,7 @@ def simulate(
     strict: bool = False,
     check: bool = True,
     progress: Progress = None,
-    **unknown: Any,
+    **unknown: Never,
 ) -> Report:
     """Runs a scenario under hostile schedules and checks all laws at every step.
 

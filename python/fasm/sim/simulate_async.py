@@ -17,6 +17,7 @@ from fasm.sim.laws import Laws
 from fasm.sim.options import Progress, check_options
 from fasm.sim.plan import inspect_scenario
 from fasm.sim.report import Report
+from fasm.sim.scenario import A, I, Id, R, S, Scenario, U
 from fasm.sim.simulate import simulate
 
 __all__ = ["simulate_async"]
@@ -41,7 +42,9 @@ class SimulateArguments(TypedDict, total=False):
     progress: Progress
 
 
-async def simulate_async(scenario: Callable[[], Any], **options: Unpack[SimulateArguments]) -> Report:
+async def simulate_async(
+    scenario: Callable[[], Scenario[S, I, Id, A, R, U]], **options: Unpack[SimulateArguments]
+) -> Report:
     """Runs a scenario whose machine or state waits for real I/O on the running event loop.
 
     Everything else is as in `simulate`, which is far faster for machines that never really wait. The run is
