@@ -25,6 +25,7 @@ from fasm.outstanding import Outstanding
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.marks import always, settled, sometimes, source
+from fasm.sim.once import once
 from fasm.sim.report import Failure, Report
 from fasm.sim.scenario import NO_REPLY, NoReply, Scenario, ScenarioBase
 from fasm.sim.simulate import simulate
@@ -64,6 +65,7 @@ __all__ = [
     "__version__",
     "always",
     "checkpoint",
+    "once",
     "settled",
     "simulate",
     "simulate_async",

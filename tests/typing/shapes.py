@@ -188,11 +188,13 @@ class Short(ScenarioBase[Bank, Pay, int, Charge | CheckStatus, Result]):
     def initial(self, rng: Rng) -> Bank:
         return Bank()
 
+    @fasm.once
     def execute(self, rng: Rng, action: TrackedAction[int, Charge | CheckStatus]) -> Charged | Declined:
         return Charged()
 
 
 scenario_types(Async)
+assert_type(Short().execute(Rng(1), TrackedAction(1, Charge(1))), Charged | Declined)
 scenario_types(Short)
 scenario_types(lambda: Async())
 assert_type(
