@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,10 @@ VALUES = [
 class Normal:
     value: object
     at: int = 0
+
+
+class Thing:
+    pass
 
 
 class Raises:
@@ -121,12 +126,29 @@ def test_repr_of_a_cycle_ends() -> None:
     assert repr(cycle) == "[Normal(value=[...], at=0)]"
 
 
-def test_repr_of_a_very_deep_value_is_an_error_and_not_a_crash() -> None:
+def nest(depth: int) -> fasm.Normal[Any]:
     event = fasm.Normal[Any](None)
-    for _ in range(5_000):
+    for _ in range(depth):
         event = fasm.Normal(event)
+    return event
+
+
+@pytest.mark.parametrize("use", [repr, hash, lambda event: event == nest(50_000), copy.deepcopy])
+def test_a_very_deep_nest_is_an_error_and_not_a_crash(use: Any) -> None:
     with pytest.raises(RecursionError):
-        repr(event)
+        use(nest(50_000))
+
+
+def test_a_nest_of_any_kinds_and_any_depth_is_dropped() -> None:
+    watched = Thing()
+    alive = weakref.ref(watched)
+    nested: Any = watched
+    for depth in range(50_000):
+        actions = fasm.Actions[int, Any, Any]()
+        actions.tracked(depth, fasm.TrackedActionCompleted(depth, fasm.UntrackedAction(nested)))
+        nested = fasm.Reconciliation((actions,), (), ()) if depth % 2 else fasm.Normal(actions)
+    del nested, actions, watched
+    assert alive() is None
 
 
 def test_pattern_matching_leaves_at_out() -> None:

@@ -12,6 +12,7 @@ mod container;
 mod errors;
 mod events;
 mod ledger;
+mod nesting;
 mod rng;
 mod sim;
 mod values;

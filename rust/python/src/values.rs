@@ -4,12 +4,28 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
-/// A field that the garbage collector may have to visit.
+use crate::nesting;
+
+/// What the fields of a value have in common.
 pub trait Field {
     fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+
+    /// Lets go of what may be a nest of values. Plain data has nothing to let go of.
+    fn release(&mut self) {}
 }
 
-impl<T> Field for Py<T> {
+impl Field for Py<PyAny> {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self)
+    }
+
+    fn release(&mut self) {
+        nesting::release(self);
+    }
+}
+
+// The interpreter takes care of nested tuples.
+impl Field for Py<PyTuple> {
     fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(self)
     }
@@ -59,6 +75,12 @@ macro_rules! value_class {
             }
         }
 
+        impl Drop for $name {
+            fn drop(&mut self) {
+                $($crate::values::Field::release(&mut self.$field);)+
+            }
+        }
+
         #[pymethods]
         impl $name {
             #[classattr]
@@ -78,7 +100,7 @@ macro_rules! value_class {
             }
 
             fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-                self.fields(py)?.hash()
+                $crate::nesting::hash(&self.fields(py)?)
             }
 
             fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
