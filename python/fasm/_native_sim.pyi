@@ -1,11 +1,11 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, final
 
 @final
 class Checkpoint:
     """What `checkpoint()` returns; await it once."""
 
-    def __await__(self) -> Iterator[None]: ...
+    def __await__(self) -> Generator[None, None, None]: ...
     def __iter__(self) -> Iterator[None]: ...
     def __next__(self) -> None: ...
 
