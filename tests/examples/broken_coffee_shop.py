@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import fasm
-from fasm import Actions, Input, Normal, Rng, TrackedAction, TrackedActionCompleted
+from fasm import Actions, Input, Normal, Rng, TrackedAction, TrackedActionCompleted, UntrackedAction
 from fasm.errors import TransitionError
 
 
@@ -156,9 +156,9 @@ class UpstreamCoffeeShopScenario:
         self.balance -= effect.points
         return Success(effect.points)
 
-    def observe(self, action: Show) -> None:
-        if action.what == "total":
-            self.shown_cents = action.number
+    def observe(self, action: UntrackedAction[Show]) -> None:
+        if action.action.what == "total":
+            self.shown_cents = action.action.number
 
     @fasm.settled
     def the_account_agrees(self, state: App) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from fasm import Action, Actions, Input, Normal, StateMachine, TrackedActionCompleted
 
 S = TypeVar("S")
-I = TypeVar("I")  # noqa: E741
+I = TypeVar("I")
 Id = TypeVar("Id")
 A = TypeVar("A")
 R = TypeVar("R")

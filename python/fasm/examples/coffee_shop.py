@@ -90,10 +90,8 @@ class NotNow(TransitionError):
     """Raised when the order is not there, there already, or not ready for this."""
 
 
-class NotEnoughPoints(TransitionError): ...
-
-
-class WorthTooMuch(TransitionError): ...
+class TooManyPoints(TransitionError):
+    """Raised when there are not so many, or when they are worth more than the order."""
 
 
 @dataclass
@@ -157,10 +155,8 @@ class CoffeeShop:
     def _redeem(self, state: Shop, order: Order, points: int, actions: Actions[int, Effect, Show]) -> None:
         if order.redemption is not None or order.points:
             raise NotNow("points are redeemed once for an order")
-        if points > state.points:
-            raise NotEnoughPoints(points)
-        if points * CENTS_PER_POINT > order.cents:
-            raise WorthTooMuch(points)
+        if points > state.points or points * CENTS_PER_POINT > order.cents:
+            raise TooManyPoints(points)
         actions.untracked(Show(f"redeeming {points} points"))
         order.redemption = state.effects.emit(actions, Redeem(points))
         state.points -= points
@@ -221,7 +217,7 @@ class CoffeeShopScenario:
     def initial(self, rng: Rng) -> Shop:
         return Shop()
 
-    @fasm.source(weight=2)
+    @fasm.source(weight=2, swarm=False)  # without it, nothing would ever happen
     def open_order(self, rng: Rng, state: Shop) -> OpenOrder | None:
         return OpenOrder(rng.randint(100, 1_000)) if state.order is None else None
 
@@ -238,24 +234,20 @@ class CoffeeShopScenario:
         return CancelOrder()  # some people call off what they never ordered
 
     def execute(self, rng: Rng, action: TrackedAction[int, Effect]) -> Result | NoReply:
-        if self.flaky and rng.chance(0.1):
-            return NO_REPLY  # the request was lost
-        if action.id not in self.results:
+        lost = self.flaky and rng.chance(0.1)
+        if action.id not in self.results and not lost:
             self.results[action.id] = self._act(rng, action.action)
         if self.flaky and rng.chance(0.1):
-            return NO_REPLY  # the answer was lost
-        return self.results[action.id]
+            return NO_REPLY  # this time the answer was lost, not the request
+        return self.results.get(action.id, NO_REPLY)
 
     def _act(self, rng: Rng, effect: Effect) -> Result:
-        match effect:
-            case Redeem(points):
-                if points > self.balance or rng.chance(0.2):
-                    return Refused()
-                self.balance -= points
-            case Credit(points):
-                self.balance += points
-            case _:
-                assert_never(effect)
+        if isinstance(effect, Redeem):
+            if effect.points > self.balance or rng.chance(0.2):
+                return Refused()
+            self.balance -= effect.points
+        else:
+            self.balance += effect.points
         return Done()
 
     def heal(self) -> None:
@@ -298,3 +290,9 @@ class CoffeeShopScenario:
         waiting = (effect_id for effect_id, e in state.effects.pending.items() if isinstance(e, Redeem))
         waited_for = state.order.redemption if state.order is not None else None
         return any(isinstance(self.results.get(i), Done) for i in waiting if i != waited_for)
+
+
+if __name__ == "__main__":
+    from fasm.examples._demo import run
+
+    run("fasm.examples.coffee_shop:CoffeeShopScenario")

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Never
 
 import fasm
-from fasm import Actions, Input, Normal, Rng, TrackedAction, TrackedActionCompleted, TransitionError
+from fasm import (
+    Actions,
+    Input,
+    Normal,
+    Rng,
+    TrackedAction,
+    TrackedActionCompleted,
+    TransitionError,
+    UntrackedAction,
+)
 
 LIMIT = 20
 
@@ -69,8 +78,8 @@ class CounterScenario:
     def accepted(self, value: int) -> None:
         self.told += value
 
-    def observe(self, action: Shown) -> None:
-        self.display = action.number
+    def observe(self, action: UntrackedAction[Shown]) -> None:
+        self.display = action.action.number
 
     @fasm.always
     def stays_within_its_limits(self, state: int) -> bool:
@@ -88,3 +97,9 @@ class CounterScenario:
     @fasm.sometimes
     def full(self, state: int) -> bool:
         return state == LIMIT
+
+
+if __name__ == "__main__":
+    from fasm.examples._demo import run
+
+    run("fasm.examples.counter:CounterScenario")

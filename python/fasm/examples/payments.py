@@ -30,6 +30,7 @@ from fasm import (
     TrackedAction,
     TrackedActionCompleted,
     TransitionError,
+    UntrackedAction,
 )
 
 
@@ -202,8 +203,8 @@ class PaymentsScenario:
         return Pay(rng.choice("abc"), rng.randint(1, 100))
 
     @fasm.source
-    def top_up(self, rng: Rng, state: Bank) -> TopUp | None:
-        return TopUp(500) if state.available < 100 else None
+    def top_up(self, rng: Rng, state: Bank) -> TopUp:
+        return TopUp(rng.randint(1, 300))
 
     def execute(self, rng: Rng, action: TrackedAction[int, Effect]) -> Result | NoReply:
         if self.flaky and rng.chance(0.1):
@@ -229,9 +230,10 @@ class PaymentsScenario:
     def heal(self) -> None:
         self.flaky = False
 
-    def observe(self, action: Notify) -> None:
-        repeats = self.mailed_twice if action.payment_id in self.mailed else self.mailed
-        repeats.add(action.payment_id)
+    def observe(self, action: UntrackedAction[Notify]) -> None:
+        payment_id = action.action.payment_id
+        repeats = self.mailed_twice if payment_id in self.mailed else self.mailed
+        repeats.add(payment_id)
 
     @fasm.always
     def budget_adds_up(self, state: Bank) -> None:
@@ -265,3 +267,9 @@ class PaymentsScenario:
         """When all is quiet, the world has what the budget lacks. A payment without an answer waits on."""
         waiting = sum(p.amount for payment_id, p in state.pending.items() if not self._is_charged(payment_id))
         assert self.taken.total() + waiting + state.available == state.budget
+
+
+if __name__ == "__main__":
+    from fasm.examples._demo import run
+
+    run("fasm.examples.payments:PaymentsScenario")
