@@ -1,5 +1,8 @@
 //! The calls into machine and scenario that need more than a line, with the laws that watch them.
 
+use std::fmt::Arguments;
+use std::rc::Rc;
+
 use fasm_core::draws::Method;
 use fasm_core::host::{Emissions, Halt, Outcome};
 use fasm_core::step::CallFaults;
@@ -28,10 +31,10 @@ impl<'py> PyHost<'_, 'py> {
     pub(super) fn make_input(&mut self, source: u32) -> Checked<Option<Bound<'py, PyAny>>> {
         let before = self.before_reading()?;
         let entry = &self.parts.sources[source as usize];
-        let name = entry.name.clone();
+        let name = Rc::clone(&entry.name);
         let returned = entry.make.call1((&self.rng, &self.state.object));
         let value = self.hook(&name, returned)?;
-        self.after_reading(&before, &format!("source {name}"))?;
+        self.after_reading(&before, format_args!("source {name}"))?;
         self.trace.source(&name);
         if value.is_none() {
             return Ok(None);
@@ -154,7 +157,7 @@ impl<'py> PyHost<'_, 'py> {
                 false
             }
         };
-        self.after_reading(&before, "restore")?;
+        self.after_reading(&before, format_args!("restore"))?;
         Ok(finished)
     }
 
@@ -170,7 +173,11 @@ impl<'py> PyHost<'_, 'py> {
         Ok(before)
     }
 
-    pub(super) fn after_reading(&mut self, before: &Before<'py>, who: &str) -> Checked<()> {
+    pub(super) fn after_reading(
+        &mut self,
+        before: &Before<'py>,
+        who: Arguments<'_>,
+    ) -> Checked<()> {
         let Some(expected) = before.state else {
             return Ok(());
         };

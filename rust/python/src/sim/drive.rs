@@ -164,11 +164,17 @@ impl Driver {
 
 /// The iterator behind an awaitable that is not a coroutine; `None` if it is no awaitable.
 fn awaiter<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let name = intern!(object.py(), "__await__");
-    if !object.get_type().hasattr(name)? {
+    // SAFETY: the object and its type are alive; the slots of the type are only read.
+    let is_awaitable = unsafe {
+        let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
+        !slots.is_null() && (*slots).am_await.is_some()
+    };
+    if !is_awaitable {
         return Ok(None);
     }
-    object.call_method0(name).map(Some)
+    object
+        .call_method0(intern!(object.py(), "__await__"))
+        .map(Some)
 }
 
 fn across<'py>(

@@ -1,5 +1,7 @@
 //! The user's own laws.
 
+use std::rc::Rc;
+
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
@@ -25,7 +27,7 @@ impl<'py> PyHost<'_, 'py> {
             }
             self.tally.always[index] += 1;
             if let Verdict::Broken(message) = self.ask(index, Kind::Always)? {
-                broken.push((self.parts.always[index].name.clone(), message));
+                broken.push((self.parts.always[index].name.to_string(), message));
             }
         }
         if let Some(failure) = self.worst(broken) {
@@ -37,7 +39,7 @@ impl<'py> PyHost<'_, 'py> {
                 self.tally.sometimes[index].1 += 1;
             }
         }
-        self.after_reading(&before, "a law (@always or @sometimes)")
+        self.after_reading(&before, format_args!("a law (@always or @sometimes)"))
     }
 
     /// Every `@settled` law, once, after the run came to rest.
@@ -47,13 +49,13 @@ impl<'py> PyHost<'_, 'py> {
         for index in 0..self.parts.settled.len() {
             self.tally.settled[index] += 1;
             if let Verdict::Broken(message) = self.ask(index, Kind::Settled)? {
-                broken.push((self.parts.settled[index].name.clone(), message));
+                broken.push((self.parts.settled[index].name.to_string(), message));
             }
         }
         if let Some(failure) = self.worst(broken) {
             return Err(failure);
         }
-        self.after_reading(&before, "a @settled law")
+        self.after_reading(&before, format_args!("a @settled law"))
     }
 
     /// The first law that broke is the failure; its message names the others.
@@ -82,7 +84,7 @@ impl<'py> PyHost<'_, 'py> {
         {
             return Ok(Verdict::Holds);
         }
-        let name = law.name.clone();
+        let name = Rc::clone(&law.name);
         match self.driver.finish(returned, &name, &[]).result {
             Ok(answer) if answer.is_none() => Ok(Verdict::Holds),
             Ok(answer) if answer.is_exact_instance_of::<PyBool>() => {
@@ -109,7 +111,7 @@ impl<'py> PyHost<'_, 'py> {
     fn reaches(&mut self, index: usize) -> Checked<bool> {
         let goal = &self.parts.sometimes[index];
         let returned = goal.check.call1((&self.state.object,));
-        let name = goal.name.clone();
+        let name = Rc::clone(&goal.name);
         let answer = self.hook(&name, returned)?;
         if answer.is_exact_instance_of::<PyBool>() {
             return answer.extract().map_err(Halt::Abort);

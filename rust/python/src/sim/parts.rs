@@ -1,18 +1,20 @@
 //! The callables of one seed's machine and scenario, fetched once.
 
+use std::rc::Rc;
+
 use pyo3::prelude::*;
 
 /// A user's law: its name, how often it runs, and the method.
 #[derive(Debug)]
 pub struct Law<'py> {
-    pub name: String,
+    pub name: Rc<str>,
     pub every: u64,
     pub check: Bound<'py, PyAny>,
 }
 
 #[derive(Debug)]
 pub struct Source<'py> {
-    pub name: String,
+    pub name: Rc<str>,
     pub make: Bound<'py, PyAny>,
 }
 
@@ -69,7 +71,10 @@ impl<'py> Parts<'py> {
             initial: parts.getattr("initial")?,
             sources: sources
                 .into_iter()
-                .map(|(name, make)| Source { name, make })
+                .map(|(name, make)| Source {
+                    name: name.into(),
+                    make,
+                })
                 .collect(),
             execute: parts.getattr("execute")?,
             attempt: optional("attempt")?,
@@ -91,6 +96,10 @@ fn laws<'py>(parts: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Law<'py>>> {
         .extract::<Vec<(String, u64, Bound<'py, PyAny>)>>()?;
     Ok(laws
         .into_iter()
-        .map(|(name, every, check)| Law { name, every, check })
+        .map(|(name, every, check)| Law {
+            name: name.into(),
+            every,
+            check,
+        })
         .collect())
 }
