@@ -4,7 +4,7 @@ from fasm._native_actions import Actions
 from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
-from fasm._native_sim import Checkpoint, Simulation, checkpoint, set_suspending
+from fasm._native_sim import Checkpoint, Recording, Simulation, checkpoint, set_suspending
 from fasm._native_walk import fingerprint, opaque_types, structural_copy
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Ledger",
     "Normal",
     "Reconciliation",
+    "Recording",
     "Rng",
     "Simulation",
     "Timer",

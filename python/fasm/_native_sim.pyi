@@ -1,4 +1,4 @@
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, final
 
 @final
@@ -28,6 +28,22 @@ def set_suspending(suspend: bool) -> bool:
     """Lets `checkpoint()` suspend on this thread, or not; returns the setting before."""
 
 @final
+class Recording:
+    """The steps and draws of one run."""
+
+    def __len__(self) -> int: ...
+    @property
+    def settles(self) -> bool:
+        """Whether the run went on into settling."""
+
+    def to_plain(self, sources: Sequence[str], /) -> dict[str, Any]:
+        """Gives plain lists, dicts, strings and ints; sources go by name."""
+
+    @staticmethod
+    def from_plain(plain: Any, sources: Sequence[str], /) -> Recording:
+        """Reads what `to_plain` gave. What does not fit is an `InvalidArgument` that names it."""
+
+@final
 class Simulation:
     """Runs seeds of one scenario and adds up what happened; the native side of `fasm.simulate`.
 
@@ -42,11 +58,32 @@ class Simulation:
         seed: int,
         swarm: bool,
         budget_s: float | None,
+        record: bool,
         trace: int,
         explain: tuple[int, str] | None,
         /,
     ) -> dict[str, Any]:
         """Runs one seed of the scenario whose callables are `parts`."""
+
+    def replay(
+        self, parts: Any, recording: Recording, trace: int, explain: tuple[int, str] | None, /
+    ) -> dict[str, Any]:
+        """Runs a recording. Steps that no longer fit are passed over and told."""
+
+    def shrink(
+        self,
+        make_parts: Callable[[], Any],
+        recording: Recording,
+        law: str,
+        kind: str,
+        replays: int,
+        budget_s: float,
+        /,
+    ) -> tuple[Recording, int, BaseException | None]:
+        """Makes a recording that breaks `law` at a step of `kind` as small as the bounds allow.
+
+        Returns the smallest found, the number of replays used, and what cut the search short, if anything did.
+        """
 
     def stop(self) -> None:
         """Asks the run in progress to end before its next step; callable from any thread."""

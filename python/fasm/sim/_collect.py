@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fasm.sim._session import Broken
+from fasm.sim._explain import Explained
 from fasm.sim._trace import trace_lines
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
@@ -96,16 +96,16 @@ def totals_of(plan: ScenarioPlan, tally: dict[str, Any], seeds: int, invisible: 
     return totals
 
 
-def make_failure(broken: Broken, count: int) -> Failure:
-    """Gives the failure of a group of seeds that broke the same law for the same kind of step."""
-    when = " while settling" if broken.settling else ""
+def make_failure(explained: Explained, count: int) -> Failure:
+    """Gives the failure of a group of seeds that broke the same law at the same kind of step."""
+    broken = explained.broken
     return Failure(
         law=broken.law,
-        message=broken.message + when if when and when not in broken.message else broken.message,
+        message=explained.message + (" (while settling)" if broken.settling else ""),
         seed=broken.seed,
         step=broken.step,
         count=count,
-        trace=trace_lines(broken.trace),
+        trace=trace_lines(explained.trace),
         original_steps=broken.steps,
         drawn=broken.drawn,
     )

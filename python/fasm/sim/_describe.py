@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import linecache
-import os
 import traceback
+from pathlib import Path
 
 from fasm import _check
 
@@ -39,4 +39,4 @@ def _origin(error: BaseException) -> tuple[str, str]:
     if last.lineno is None:
         return "", ""
     line = linecache.getline(last.filename, last.lineno).strip()
-    return f" ({os.path.basename(last.filename)}:{last.lineno} in {last.name})", line
+    return f" ({Path(last.filename).name}:{last.lineno} in {last.name})", line

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fasm.errors import SimulationFailed
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
+from fasm.sim._explain import Explained, explain, unexplained
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
 from fasm.sim._workers import run_in_workers
@@ -27,6 +28,7 @@ class Run:
         self.ended = "seeds"
         self.totals = Totals()
         self.groups: dict[tuple[str, str], list[Broken]] = {}
+        self.explained: dict[tuple[str, str], Explained] = {}
         self.cause: BaseException | None = None
         self._session: Session | None = None
         self._seeds_begun = 0
@@ -40,6 +42,7 @@ class Run:
         try:
             with progress_of(self.options.progress, self.options) as advance:
                 self._all_seeds(advance)
+            self._explain_failures()
         except BaseException as error:
             if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
                 self.ended = "interrupted"
@@ -81,7 +84,7 @@ class Run:
     def _ends_with(self, broken: Broken | None, ended: str) -> bool:
         """Files a failure under its law and kind; true if this is where the run ends."""
         if broken is not None:
-            self.groups.setdefault((broken.law, broken.kind), []).append(broken)
+            self.groups.setdefault(broken.group, []).append(broken)
             self.cause = self.cause or broken.cause
         if ended == "budget":
             self.ended = "budget"
@@ -91,6 +94,15 @@ class Run:
             return False
         return True
 
+    def _explain_failures(self) -> None:
+        """Makes the first failure of every group small and tells it step by step."""
+        session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
+        for name, group in self.groups.items():
+            explained = explain(session, group[0])
+            self.explained[name] = explained
+            if explained.cut_short is not None:
+                raise explained.cut_short
+
     def report(self) -> Report:
         """The report of what was found so far."""
         totals = self.totals
@@ -98,6 +110,9 @@ class Run:
             totals = totals_of(
                 self.plan, self._session.native.tally(), self._seeds_begun, self._session.invisible
             )
-        failures = tuple(make_failure(group[0], len(group)) for group in self.groups.values())
+        failures = tuple(
+            make_failure(self.explained.get(name) or unexplained(group[0]), len(group))
+            for name, group in self.groups.items()
+        )
         elapsed_s = time.perf_counter() - self.started
         return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s)

@@ -23,9 +23,6 @@ SETTLE_STEPS: Final = 10_000
 WEIGHT_UNIT: Final = 1_000
 """The native driver counts weights in thousandths."""
 
-TRACE_STEPS: Final = 20
-"""How many of the last steps of a failing run are shown."""
-
 Bridge = Callable[[Any, list[tuple[int, BaseException]]], tuple[Any, BaseException | None, int, list[bool]]]
 
 
@@ -162,7 +159,7 @@ def effect_key(machine: str, action_id: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One seed that broke a law, before anything was done about it."""
+    """One seed that broke a law, before anything was done about it. Picklable but for `cause`."""
 
     seed: int
     step: int
@@ -171,9 +168,13 @@ class Broken:
     kind: str
     settling: bool
     steps: int
-    trace: list[dict[str, Any]]
     drawn: dict[str, float]
     cause: BaseException | None
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """What makes two failures one: the law, and the kind of step at which it broke."""
+        return self.law, self.kind
 
 
 class Session:
@@ -188,61 +189,38 @@ class Session:
 
     def run(self, seed: int, budget_s: float | None) -> tuple[str, Broken | None]:
         """Runs a seed. Gives why it ended, and what it broke."""
-        ran = self._run(self.native, seed, budget_s)
+        ran = self.native.run(self.parts(), seed, self.swarms(seed), budget_s, False, 0, None)
         self.invisible = self.invisible or not ran["visible"]
         if ran["failure"] is None:
             return ran["end"], None
-        return "failed", self._explain(seed, ran)
+        return "failed", self._broken(seed, ran)
 
-    def _run(
-        self,
-        native: _native.Simulation,
-        seed: int,
-        budget_s: float | None,
-        trace: int = 0,
-        explain: tuple[int, str] | None = None,
-    ) -> dict[str, Any]:
-        swarm = self.options.swarm and seed % 2 == 1
-        parts = make_parts(self.plan, self.plan.factory())
-        return native.run(parts, seed, swarm, budget_s, trace, explain)
+    def parts(self) -> Parts:
+        """Makes a fresh scenario and fetches its methods."""
+        return make_parts(self.plan, self.plan.factory())
 
-    def _explain(self, seed: int, first: dict[str, Any]) -> Broken:
-        """Runs the failing seed again up to the same step, now with a trace and copies to compare."""
-        law, message = first["failure"]
-        explained = _native.Simulation(self.spec)
-        again = self._run(explained, seed, None, TRACE_STEPS, (first["step"], law))
-        same = again["failure"] is not None and (again["failure"][0], again["step"]) == (law, first["step"])
-        if not same:
-            found = (
-                "nothing" if again["failure"] is None else f"{again['failure'][0]} at step {again['step']}"
-            )
-            message = (
-                f"seed {seed} broke {law} at step {first['step']} ({message}), but run again it broke {found}: "
-                "something that is not in the seed decides (a clock, a global random, the order of a set, "
-                "state shared between runs)"
-            )
-            law = "determinism"
-        else:
-            message = again["failure"][1]
+    def swarms(self, seed: int) -> bool:
+        """Whether the seed draws its own subset of sources and faults."""
+        return self.options.swarm and seed % 2 == 1
+
+    def _broken(self, seed: int, ran: dict[str, Any]) -> Broken:
+        law, message = ran["failure"]
         return Broken(
             seed=seed,
-            step=first["step"],
+            step=ran["step"],
             law=law,
             message=message,
-            kind=again["trace"][-1].get("source", again["trace"][-1]["kind"])
-            if again["trace"]
-            else "initial",
-            settling=first["settling"],
-            steps=first["steps"] + first["settle_steps"],
-            trace=again["trace"],
-            drawn=self._drawn(seed, first),
-            cause=again["cause"] if same else first["cause"],
+            kind=ran["kind"],
+            settling=ran["settling"],
+            steps=ran["steps"],
+            drawn=self._drawn(seed, ran),
+            cause=ran["cause"],
         )
 
     def _drawn(self, seed: int, ran: dict[str, Any]) -> dict[str, float]:
         weights, rates, in_flight = ran["drawn"]
         drawn: dict[str, float] = {"in_flight": float(in_flight)}
-        if self.options.swarm and seed % 2 == 1:
+        if self.swarms(seed):
             names = [source.name for source in self.plan.sources]
             drawn |= {name: weight / WEIGHT_UNIT for name, weight in zip(names, weights, strict=True)}
             drawn |= dict(rates)

@@ -19,8 +19,8 @@ def trace_line(entry: dict[str, Any]) -> str:
         words.append(f"[{entry['error']}]")
     if "emitted" in entry:
         words.append("emits " + ", ".join(entry["emitted"]))
-    if "restored" in entry or kind == "crash":
-        words.append("restores " + (", ".join(entry.get("restored", ())) or "nothing"))
+    if "restored" in entry:
+        words.append("restores " + (", ".join(entry["restored"]) or "nothing"))
     if "faults" in entry:
         words.append("{" + ", ".join(entry["faults"]) + "}")
     return " ".join(word for word in words if word)

@@ -76,7 +76,8 @@ def simulate(
     """
     plan = inspect_scenario(scenario)
     options = check_options(
-        seeds=seeds, steps=steps, faults=faults, laws=laws, swarm=swarm, in_flight=in_flight, settle_steps=settle_steps, budget_s=budget_s, jobs=jobs, executor=executor,
+        seeds=seeds, steps=steps, faults=faults, laws=laws, swarm=swarm, in_flight=in_flight,
+        settle_steps=settle_steps, budget_s=budget_s, jobs=jobs, executor=executor,
         shrink_replays=shrink_replays, shrink_s=shrink_s, max_failures=max_failures, strict=strict,
         check=check, progress=progress, **unknown,
     )  # fmt: skip

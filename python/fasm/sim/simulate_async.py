@@ -24,7 +24,7 @@ __all__ = ["simulate_async"]
 
 
 class SimulateArguments(TypedDict, total=False):
-    """The keyword arguments of `simulate` that make sense on one event loop; defaults are those of `simulate`."""
+    """The keyword arguments of `simulate` that make sense on one event loop, with its defaults."""
 
     seeds: int | Iterable[int]
     steps: int

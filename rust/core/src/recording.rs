@@ -18,4 +18,6 @@ pub struct Recording {
     pub steps: Vec<RecordedStep>,
     /// What the world drew while settling, execution by execution.
     pub settling: Vec<Vec<Draw>>,
+    /// Whether the run went on into settling.
+    pub settles: bool,
 }

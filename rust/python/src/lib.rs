@@ -65,6 +65,8 @@ mod _native {
     #[pymodule_export]
     use super::sim::drive::set_suspending;
     #[pymodule_export]
+    use super::sim::recording::Recording;
+    #[pymodule_export]
     use super::sim::simulation::Simulation;
     #[pymodule_export]
     use super::walk::python::fingerprint;

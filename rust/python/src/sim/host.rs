@@ -1,8 +1,8 @@
 //! The simulator's host: calls the user's machine and scenario for the core driver, and looks at the state.
 
-use fasm_core::draws::Draw;
+use fasm_core::draws::{Divergence, Draw};
 use fasm_core::host::{Commit, Emissions, Event, Failure, Halt, Host, Outcome, Standing};
-use fasm_core::step::{CallFaults, StepPlan};
+use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -45,7 +45,14 @@ pub struct PyHost<'a, 'py> {
     pub explain: Option<(u64, String)>,
     /// The exception behind the last failure, for the user's traceback.
     pub cause: Option<PyErr>,
-    pub(super) pure_step: bool,
+    pub pure_step: bool,
+    /// What `initial` drew.
+    pub initial_draws: Vec<Draw>,
+    /// Where a replay first drew something else than its record, and at which recorded step.
+    pub divergence: Option<(u64, Divergence)>,
+    /// The kind of step at hand, and the source of its input.
+    pub(super) plan_kind: Option<StepKind>,
+    pub(super) plan_source: Option<u32>,
     pub(super) ids: IdTable,
     pub(super) container: Container<'py>,
     pub(super) handed: Handed<'py>,
@@ -173,9 +180,10 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.pure_step = self.purity.due(step);
         self.trace.begin(step);
         if let Some(script) = script {
+            self.note_divergence();
             self.rng
                 .get()
-                .with_draws(|draws| draws.load_replay(script.to_vec(), false));
+                .with_draws(|draws| draws.load_replay(script.to_vec(), true));
         }
     }
 
@@ -184,6 +192,8 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn note_plan(&mut self, plan: &StepPlan) {
+        self.plan_kind = Some(plan.kind);
+        self.plan_source = None;
         self.trace.plan(plan);
     }
 
@@ -198,6 +208,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         faults: &CallFaults,
         out: &mut Emissions<Self::Obj>,
     ) -> Checked<Outcome> {
+        self.plan_source = Self::kind_of(event);
         let object = self.event(event, now_ms).map_err(Halt::Abort)?;
         self.trace.event(&object, self.settings);
         let before = self.before_transition(faults, &object)?;
@@ -396,6 +407,31 @@ impl<'py> Host for PyHost<'_, 'py> {
 }
 
 impl<'py> PyHost<'_, 'py> {
+    /// The kind of the step at hand, as far as failures of `law` differ by it: the source of an input, else
+    /// what is done.
+    pub(super) fn kind(&self, law: &str) -> String {
+        if law == "restore" || law == "settle" {
+            return String::from(law);
+        }
+        let source = match self.plan_kind {
+            Some(StepKind::Input { source }) => Some(source),
+            _ => self.plan_source,
+        };
+        let named = source.and_then(|source| self.parts.sources.get(source as usize));
+        match (named, self.plan_kind) {
+            (Some(source), _) => source.name.clone(),
+            (None, Some(kind)) => String::from(super::trace::kind_name(kind)),
+            (None, None) => String::from("initial"),
+        }
+    }
+
+    pub(super) fn note_divergence(&mut self) {
+        if self.divergence.is_none() {
+            let found = self.rng.get().with_draws(|draws| draws.divergence());
+            self.divergence = found.map(|found| (self.step, found));
+        }
+    }
+
     fn note_action(&mut self, action: &Bound<'py, PyAny>, became: Became) {
         if let Ok(tracked) = action.cast::<TrackedAction>() {
             let payload = tracked.get().action.bind(self.py);

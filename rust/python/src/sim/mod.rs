@@ -1,6 +1,7 @@
 //! The simulator: a host for the core driver that calls Python.
 
 pub mod drive;
+pub mod recording;
 pub mod simulation;
 
 mod calls;
@@ -10,7 +11,9 @@ mod handed;
 mod host;
 mod ids;
 mod judge;
+mod options;
 mod parts;
+mod run;
 mod settings;
 mod state;
 mod tally;

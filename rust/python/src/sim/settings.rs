@@ -1,5 +1,6 @@
 //! What holds for every seed of a simulation.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
@@ -72,10 +73,19 @@ impl Settings {
 
     /// What an exception says, with the line of a bare `assert`.
     pub fn describe(&self, py: Python<'_>, error: &PyErr) -> String {
+        let value = error.value(py);
+        // A fetched error keeps its traceback apart; the description names the place.
+        if let Some(traceback) = error.traceback(py)
+            && value
+                .setattr(intern!(py, "__traceback__"), traceback)
+                .is_err()
+        {
+            return String::from("<no description>");
+        }
         let text = self
             .describe
             .bind(py)
-            .call1((error.value(py),))
+            .call1((value,))
             .and_then(|text| text.extract());
         text.unwrap_or_else(|_| String::from("<no description>"))
     }

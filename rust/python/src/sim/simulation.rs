@@ -1,75 +1,47 @@
-//! `Simulation`: runs seeds one after another and adds up what happened.
+//! `Simulation`: runs seeds one after another, adds up what happened, and makes failures small.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fasm_core::draws::Draws;
-use fasm_core::driver::{Driver as CoreDriver, End, Guide};
-use fasm_core::faults::{Fault, FaultRates};
-use fasm_core::host::{Failure, Halt, Switches};
-use fasm_core::planner::{Planner, Wishes};
-use fasm_core::rng::{ChaCha8, SCENARIO_STREAM};
+use fasm_core::host::Switches;
+use fasm_core::planner::Wishes;
+use fasm_core::recording::Recording as CoreRecording;
+use fasm_core::shrink::{Replay, Shrinker};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule, PyType};
+use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::clock::Pace;
-use super::drive::Driver;
-use super::emit::Container;
-use super::handed::Handed;
-use super::host::PyHost;
-use super::ids::IdTable;
+use super::options::{rates, settings};
 use super::parts::Parts;
+use super::recording::Recording;
+use super::run::{Order, Ran, Script};
 use super::settings::Settings;
-use super::state::State;
-use super::tally::{Tally, bump};
-use super::trace::Trace;
-use super::watch::{Mode, Watch};
-use crate::rng::Rng;
+use super::tally::Tally;
 use crate::walk::Walker;
 
 /// How long one seed runs and settles.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
-    steps: u64,
-    settle_base: u64,
-    settle_bound: Option<u64>,
+pub(super) struct Bounds {
+    pub steps: u64,
+    pub settle_base: u64,
+    pub settle_bound: Option<u64>,
 }
 
 /// The native side of `fasm.simulate`.
 #[pyclass(frozen, module = "fasm._native")]
 #[derive(Debug)]
 pub struct Simulation {
-    settings: Settings,
-    wishes: Wishes,
-    bounds: Bounds,
-    switches: Switches,
-    bridge: Option<Py<PyAny>>,
-    progress: Option<Py<PyAny>>,
-    machine_name: String,
+    pub(super) settings: Settings,
+    pub(super) wishes: Wishes,
+    pub(super) bounds: Bounds,
+    pub(super) switches: Switches,
+    pub(super) bridge: Option<Py<PyAny>>,
+    pub(super) progress: Option<Py<PyAny>>,
+    pub(super) machine_name: String,
+    pub(super) stop: AtomicBool,
     tally: Mutex<Tally>,
     opaque: Mutex<Vec<String>>,
-    stop: AtomicBool,
-}
-
-/// How one seed is run.
-#[derive(Debug)]
-struct Order {
-    seed: u64,
-    swarm: bool,
-    budget_s: Option<f64>,
-    /// How many of the last steps to keep in words.
-    trace: usize,
-    /// Explain violations of this law at this step.
-    explain: Option<(u64, String)>,
-}
-
-/// How a run ended, before it is turned into Python.
-struct Ended {
-    end: Option<End>,
-    failure: Option<Failure>,
-    settling: bool,
 }
 
 #[pymethods]
@@ -105,44 +77,103 @@ impl Simulation {
             bridge: optional("bridge")?,
             progress: optional("progress")?,
             machine_name: spec.getattr("machine_name")?.extract()?,
+            stop: AtomicBool::new(false),
             tally: Mutex::new(tally),
             opaque: Mutex::new(Vec::new()),
-            stop: AtomicBool::new(false),
         })
     }
 
     /// Runs one seed of the scenario whose callables are `parts`.
-    #[pyo3(signature = (parts, seed, swarm, budget_s, trace, explain, /))]
+    #[pyo3(signature = (parts, seed, swarm, budget_s, record, trace, explain, /))]
+    // One argument per wish: Python passes them all, so that each default lives there.
+    #[allow(clippy::too_many_arguments)]
     fn run<'py>(
         &self,
         parts: &Bound<'py, PyAny>,
         seed: u64,
         swarm: bool,
         budget_s: Option<f64>,
+        record: bool,
         trace: usize,
         explain: Option<(u64, String)>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let py = parts.py();
+        let script = Script::Seed { seed, swarm };
         let order = Order {
-            seed,
-            swarm,
+            script,
             budget_s,
+            record,
             trace,
             explain,
         };
-        let parts = Parts::read(parts)?;
-        let mut tally = self.new_tally();
+        self.run_counted(parts, order)?.into_dict(parts.py())
+    }
+
+    /// Runs a recording. Steps that no longer fit are passed over and told.
+    #[pyo3(signature = (parts, recording, trace, explain, /))]
+    fn replay<'py>(
+        &self,
+        parts: &Bound<'py, PyAny>,
+        recording: &Recording,
+        trace: usize,
+        explain: Option<(u64, String)>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let script = Script::Recording(recording.inner.clone());
+        let order = Order {
+            script,
+            budget_s: None,
+            record: true,
+            trace,
+            explain,
+        };
+        self.run_counted(parts, order)?.into_dict(parts.py())
+    }
+
+    /// Makes a recording that breaks `law` at a step of `kind` as small as `replays` and `budget_s` allow.
+    ///
+    /// Returns the smallest found, the number of replays used, and what cut the search short, if anything did.
+    #[pyo3(signature = (make_parts, recording, law, kind, replays, budget_s, /))]
+    fn shrink(
+        &self,
+        py: Python<'_>,
+        make_parts: &Bound<'_, PyAny>,
+        recording: &Recording,
+        law: String,
+        kind: String,
+        replays: u64,
+        budget_s: f64,
+    ) -> PyResult<(Recording, u64, Option<Py<PyAny>>)> {
+        let limit = Duration::try_from_secs_f64(budget_s.max(0.0)).ok();
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut walker = Walker::new(self.settings.dict_order);
-        let ran = self.run_seed(py, parts, &order, &mut tally, &mut walker);
-        self.keep(tally, walker.opaque());
-        ran
+        let mut search = Search {
+            simulation: self,
+            make_parts,
+            walker: &mut walker,
+            law,
+            kind,
+            deadline,
+        };
+        let mut shrinker = Shrinker::new(recording.inner.clone(), replays);
+        let cut_short = match shrinker.run(&mut search) {
+            Ok(()) | Err(None) => None,
+            Err(Some(error)) => Some(error.into_value(py).into_any()),
+        };
+        let used = replays - shrinker.replays_left();
+        Ok((
+            Recording {
+                inner: shrinker.best,
+            },
+            used,
+            cut_short,
+        ))
     }
 
     /// What happened in all seeds so far.
     fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let tally = std::mem::take(&mut *self.lock());
         let dict = tally.to_dict(py);
-        self.lock().merge(tally);
+        let leftovers = self.lock().merge(tally);
+        drop(leftovers);
         let dict = dict?;
         let opaque = self
             .opaque
@@ -166,8 +197,22 @@ impl Simulation {
 }
 
 impl Simulation {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Tally> {
+    fn lock(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn steps_done(&self) -> u64 {
+        self.lock().counts.steps
+    }
+
+    fn run_counted(&self, parts: &Bound<'_, PyAny>, order: Order) -> PyResult<Ran> {
+        let py = parts.py();
+        let parts = Parts::read(parts)?;
+        let mut tally = self.new_tally();
+        let mut walker = Walker::new(self.settings.dict_order);
+        let ran = self.run_once(py, parts, order, &mut tally, &mut walker);
+        self.keep(tally, walker.opaque());
+        ran
     }
 
     fn new_tally(&self) -> Tally {
@@ -191,226 +236,50 @@ impl Simulation {
             }
         }
     }
+}
 
-    fn run_seed<'py>(
-        &self,
-        py: Python<'py>,
-        parts: Parts<'py>,
-        order: &Order,
-        tally: &mut Tally,
-        walker: &mut Walker,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let wishes = Wishes {
-            swarm: order.swarm,
-            ..self.wishes.clone()
+/// Replays candidates for the shrinker.
+struct Search<'a, 'py> {
+    simulation: &'a Simulation,
+    make_parts: &'a Bound<'py, PyAny>,
+    walker: &'a mut Walker,
+    law: String,
+    kind: String,
+    deadline: Option<Instant>,
+}
+
+impl Replay for Search<'_, '_> {
+    /// The error that stops the search, or nothing when the time is up.
+    type Stop = Option<PyErr>;
+
+    fn replay(&mut self, candidate: &CoreRecording) -> Result<Option<CoreRecording>, Self::Stop> {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            return Err(None);
+        }
+        let py = self.make_parts.py();
+        let script = Script::Recording(candidate.clone());
+        let order = Order {
+            script,
+            budget_s: None,
+            record: true,
+            trace: 0,
+            explain: None,
         };
-        let sources = wishes.weights.len();
-        let guide = Guide::Random(Box::new(Planner::new(order.seed, &wishes)));
-        let mut core = CoreDriver::new(guide, sources, self.bounds.steps, self.switches, false);
-        let mut host = self.host(py, parts, order, tally, walker)?;
-        let ended = self.drive(&mut core, &mut host);
-        let cause = host.cause.take();
-        let visible = host.state.is_visible();
-        let trace = std::mem::replace(&mut host.trace, Trace::new(0));
-        host.tally.add(&core.counts);
-        let ended = ended?;
-        let dict = PyDict::new(py);
-        dict.set_item("end", ended.end.map(end_name))?;
-        dict.set_item("steps", core.counts.steps)?;
-        dict.set_item("settle_steps", core.counts.settle_steps)?;
-        dict.set_item("settling", ended.settling)?;
-        dict.set_item(
-            "failure",
-            ended.failure.map(|failure| (failure.law, failure.message)),
-        )?;
-        dict.set_item("cause", cause.map(|error| error.into_value(py)))?;
-        dict.set_item("visible", visible)?;
-        dict.set_item("trace", trace.into_list(py)?)?;
-        if let Guide::Random(planner) = core.guide() {
-            let (weights, rates, in_flight) = planner.drawn();
-            let rates: Vec<(&str, f64)> = Fault::ALL
-                .into_iter()
-                .map(|fault| (fault.name(), rates.get(fault)))
-                .collect();
-            dict.set_item("drawn", (weights, rates, in_flight))?;
-        }
-        Ok(dict)
+        let mut tally = self.simulation.new_tally();
+        let ran = self
+            .make_parts
+            .call0()
+            .and_then(|parts| Parts::read(&parts))
+            .and_then(|parts| {
+                self.simulation
+                    .run_once(py, parts, order, &mut tally, self.walker)
+            })
+            .map_err(Some)?;
+        let same =
+            ran.failure.is_some_and(|failure| failure.law == self.law) && ran.kind == self.kind;
+        Ok(if same { ran.recording } else { None })
     }
-
-    fn host<'a, 'py>(
-        &'a self,
-        py: Python<'py>,
-        mut parts: Parts<'py>,
-        order: &Order,
-        tally: &'a mut Tally,
-        walker: &'a mut Walker,
-    ) -> PyResult<PyHost<'a, 'py>> {
-        let driver = Driver::new(
-            self.bridge.as_ref().map(|bridge| bridge.clone_ref(py)),
-            self.machine_name.clone(),
-        );
-        let rng = Rng::from_draws(py, Draws::random(ChaCha8::new(order.seed, SCENARIO_STREAM)))?
-            .into_bound(py);
-        let pristine = pristine(&parts.machine.object, walker)?;
-        if let Some(pristine) = &pristine {
-            let fresh = walker.copy(pristine)?.into_bound(py);
-            parts.machine = super::parts::Machine::of(fresh)?;
-        }
-        let limit = order
-            .budget_s
-            .map(|budget| Duration::try_from_secs_f64(budget.max(0.0)));
-        let deadline = limit
-            .and_then(Result::ok)
-            .and_then(|limit| Instant::now().checked_add(limit));
-        Ok(PyHost {
-            py,
-            parts,
-            settings: &self.settings,
-            driver,
-            state: State::new(py.None().into_bound(py))?,
-            rng,
-            tally,
-            walker,
-            trace: Trace::new(order.trace),
-            pace: Pace::new(
-                py,
-                deadline,
-                self.progress.as_ref(),
-                self.lock().counts.steps,
-                &self.stop,
-            ),
-            atomicity: Watch::new(self.settings.atomicity),
-            purity: Watch::new(self.settings.purity),
-            step: 0,
-            explain: order.explain.clone(),
-            cause: None,
-            pure_step: false,
-            ids: IdTable::new(py),
-            container: Container::default(),
-            handed: Handed::default(),
-            pristine,
-            last_result: None,
-            refusal: None,
-            round: 0,
-        })
-    }
-
-    /// Makes the first state, runs the steps, settles.
-    fn drive<'py>(
-        &self,
-        core: &mut CoreDriver<Bound<'py, PyAny>>,
-        host: &mut PyHost<'_, 'py>,
-    ) -> PyResult<Ended> {
-        let mut settling = false;
-        let ran = host.begin().and_then(|()| core.run(host)).and_then(|end| {
-            if end == End::Stopped || !self.settings.settle {
-                return Ok(end);
-            }
-            settling = true;
-            bump(&mut host.tally.laws, "settle", 1);
-            let settled = core.settle(host, self.bounds.settle_base, self.bounds.settle_bound)?;
-            Ok(if settled { end } else { End::Stopped })
-        });
-        match ran {
-            Ok(end) => Ok(Ended {
-                end: Some(end),
-                failure: None,
-                settling,
-            }),
-            Err(Halt::Failed(failure)) => Ok(Ended {
-                end: None,
-                failure: Some(failure),
-                settling,
-            }),
-            Err(Halt::Abort(error)) => Err(error),
-        }
-    }
-}
-
-impl PyHost<'_, '_> {
-    /// The state that the seed starts with.
-    fn begin(&mut self) -> super::host::Checked<()> {
-        let returned = self.parts.initial.call1((&self.rng,));
-        let state = self.hook("initial", returned)?;
-        if state.is_none() {
-            return Err(Self::invalid(String::from(
-                "initial returned None, expected the state that the machine starts with",
-            )));
-        }
-        self.state = State::new(state).map_err(Halt::Abort)?;
-        use fasm_core::host::Host as _;
-        self.always()
-    }
-}
-
-/// A copy of a machine object that has fields, so that nothing it remembers survives a crash.
-fn pristine<'py>(
-    machine: &Bound<'py, PyAny>,
-    walker: &mut Walker,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if machine.is_instance_of::<PyType>() || machine.is_instance_of::<PyModule>() {
-        return Ok(None);
-    }
-    let has_fields = walker.fingerprint(machine)?.nodes > 1;
-    Ok(if has_fields {
-        Some(walker.copy(machine)?.into_bound(machine.py()))
-    } else {
-        None
-    })
-}
-
-fn end_name(end: End) -> &'static str {
-    match end {
-        End::Steps => "steps",
-        End::Idle => "idle",
-        End::Stopped => "budget",
-    }
-}
-
-fn rates(given: &Bound<'_, PyAny>) -> PyResult<FaultRates> {
-    let mut rates = FaultRates::NONE;
-    for (name, rate) in given.extract::<std::collections::BTreeMap<String, f64>>()? {
-        if let Some(fault) = Fault::from_name(&name) {
-            rates.set(fault, rate);
-        }
-    }
-    Ok(rates)
-}
-
-fn settings(spec: &Bound<'_, PyAny>) -> PyResult<Settings> {
-    let object = |name: &str| -> PyResult<Py<PyAny>> { Ok(spec.getattr(name)?.unbind()) };
-    Ok(Settings {
-        rejections: spec.getattr("rejections")?.cast_into()?.unbind(),
-        store_error: object("store_error")?,
-        actions_full: object("actions_full")?,
-        make_state_error: object("make_state_error")?,
-        make_cancelled: object("make_cancelled")?,
-        no_reply: object("no_reply")?,
-        show: object("show")?,
-        describe: object("describe")?,
-        atomicity: mode(&spec.getattr("atomicity")?)?,
-        purity: mode(&spec.getattr("purity")?)?,
-        dict_order: spec.getattr("dict_order")?.extract()?,
-        exception: spec.getattr("exception")?.extract()?,
-        settle: spec.getattr("settle")?.extract()?,
-    })
-}
-
-/// `"always"`, `"auto"`, a rate, or False.
-fn mode(given: &Bound<'_, PyAny>) -> PyResult<Mode> {
-    if let Ok(text) = given.extract::<&str>() {
-        return Ok(if text == "always" {
-            Mode::Always
-        } else {
-            Mode::Auto
-        });
-    }
-    let rate: f64 = given.extract()?;
-    Ok(if rate <= 0.0 {
-        Mode::Off
-    } else if rate >= 1.0 {
-        Mode::Always
-    } else {
-        Mode::Rate(rate)
-    })
 }

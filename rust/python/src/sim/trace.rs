@@ -21,7 +21,8 @@ pub struct Entry {
     pub outcome: Option<&'static str>,
     pub error: Option<String>,
     pub emitted: Vec<String>,
-    pub restored: Vec<String>,
+    /// What the last `restore` of the step emitted, if there was one.
+    pub restored: Option<Vec<String>>,
     pub faults: Vec<String>,
 }
 
@@ -150,7 +151,7 @@ impl Trace {
         let Some(entry) = &mut self.current else {
             return;
         };
-        entry.restored = emitted(out, settings);
+        entry.restored = Some(emitted(out, settings));
         entry.faults.extend(
             struck(out, faults, "crash_restore")
                 .into_iter()
@@ -196,11 +197,10 @@ impl Entry {
                 dict.set_item(name, text)?;
             }
         }
-        let lists = [
-            ("emitted", self.emitted),
-            ("restored", self.restored),
-            ("faults", self.faults),
-        ];
+        if let Some(restored) = self.restored {
+            dict.set_item("restored", restored)?;
+        }
+        let lists = [("emitted", self.emitted), ("faults", self.faults)];
         for (name, list) in lists {
             if !list.is_empty() {
                 dict.set_item(name, list)?;
@@ -236,7 +236,8 @@ fn struck(out: &Emissions<Bound<'_, PyAny>>, faults: &CallFaults, crash: &str) -
     names
 }
 
-fn kind_name(kind: StepKind) -> &'static str {
+/// The name of a kind of step, in traces and files.
+pub fn kind_name(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Input { .. } => "input",
         StepKind::Resubmit { .. } => "resubmit",

@@ -1,0 +1,81 @@
+"""What a failure means: run again with a record, made small, told step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fasm import _native
+from fasm.sim._session import Broken, Session
+
+TRACE_STEPS: Final = 200
+"""How many of the last steps are told."""
+
+EXPLAINED: Final = ("atomicity", "purity")
+"""Laws whose message names a path in the state, for which copies must be made at the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A failure and the smallest run that was found to break the same law.
+
+    Attributes:
+        broken: The failure as the seed showed it; its law is `determinism` if it does not fail again.
+        recording: The smallest run, or None where nothing could be recorded.
+        message: What that run says.
+        trace: Its steps.
+        settled: Its steps of settling.
+        replays: How many replays the search took.
+        cut_short: The Ctrl-C that ended the search early, if one did.
+    """
+
+    broken: Broken
+    recording: _native.Recording | None
+    message: str
+    trace: list[dict[str, Any]]
+    replays: int = 0
+    cut_short: BaseException | None = None
+
+
+def explain(session: Session, broken: Broken) -> Explained:
+    """Records the failing seed, shrinks it and replays the result in words."""
+    native = _native.Simulation(session.spec)  # its counts are thrown away
+    seed = broken.seed
+    again = native.run(session.parts(), seed, session.swarms(seed), None, True, 0, None)
+    if again["failure"] is None or (again["failure"][0], again["step"]) != (broken.law, broken.step):
+        return _unreproducible(broken, again)
+    recording: _native.Recording = again["recording"]
+    options = session.options
+    best, replays, cut_short = native.shrink(
+        session.parts, recording, broken.law, broken.kind, options.shrink_replays, options.shrink_s
+    )
+    message, trace = tell(session, best, broken.law)
+    if message is None:
+        return _unreproducible(broken, again)
+    return Explained(broken, best, message, trace, replays, cut_short)
+
+
+def tell(session: Session, recording: _native.Recording, law: str) -> tuple[str | None, list[dict[str, Any]]]:
+    """Replays a recording in words. Gives the message of the law it breaks, None if it breaks another."""
+    native = _native.Simulation(session.spec)
+    ran = native.replay(session.parts(), recording, TRACE_STEPS, None)
+    if ran["failure"] is not None and ran["failure"][0] == law and law in EXPLAINED:
+        ran = native.replay(session.parts(), recording, TRACE_STEPS, (ran["step"], law))
+    if ran["failure"] is None or ran["failure"][0] != law:
+        return None, ran["trace"]
+    return ran["failure"][1], ran["trace"]
+
+
+def unexplained(broken: Broken) -> Explained:
+    """A failure that there was no time to look into."""
+    return Explained(broken, None, broken.message, [])
+
+
+def _unreproducible(broken: Broken, again: dict[str, Any]) -> Explained:
+    found = "nothing" if again["failure"] is None else f"{again['failure'][0]} at step {again['step']:,}"
+    message = (
+        f"the seed broke {broken.law} at step {broken.step:,} ({broken.message}), but run again in the same "
+        f"process it broke {found}: something that is not in the seed decides, such as a clock, a global "
+        "random, the order of a set or state that one run leaves to the next"
+    )
+    return Explained(replace(broken, law="determinism", message=message), None, message, again["trace"])
