@@ -19,7 +19,8 @@ class Rng:
     one by one. A choice that is shrunk goes towards the first element, the lowest int, the unchanged order and
     False.
 
-    An Rng can be copied and pickled, and the copy goes on from the same place; that of a recorded run cannot.
+    An Rng can be copied and pickled, and the copy goes on from the same place. That of a simulation cannot: a copy
+    would draw unrecorded.
 
     Args:
         seed: An int from 0 to 2**64 - 1.

@@ -71,3 +71,38 @@ def test_a_copied_rng_goes_on_from_the_same_place(words: int, make_copy: Callabl
     again = make_copy(rng)
     following = [again.next_u64() if index % 3 else again.next_u32() for index in range(100)]
     assert following == [rng.next_u64() if index % 3 else rng.next_u32() for index in range(100)]
+
+
+@pytest.mark.parametrize("make_copy", COPIES)
+def test_the_rng_of_a_simulation_refuses_because_a_copy_would_draw_unrecorded(
+    make_copy: Callable[[Any], Any],
+) -> None:
+    refused: list[str] = []
+
+    class Machine:
+        def stf(self, state: int, event: fasm.Input[int, int, int], actions: fasm.Actions[int, int]) -> int:
+            return state + 1
+
+        def restore(self, state: int, actions: fasm.Actions[int, int]) -> None:
+            pass
+
+    class Scenario(fasm.ScenarioBase[int, int, int, int, int]):
+        machine = Machine()
+
+        def initial(self, rng: fasm.Rng) -> int:
+            try:
+                make_copy(rng)
+            except TypeError as error:
+                refused.append(str(error))
+            return 0
+
+        @fasm.source
+        def tick(self, rng: fasm.Rng, state: int) -> int:
+            return 1
+
+        def execute(self, rng: fasm.Rng, action: fasm.TrackedAction[int, int]) -> int:
+            return 1
+
+    fasm.simulate(Scenario, seeds=1, steps=1)
+    assert refused
+    assert refused[0].startswith("cannot copy or pickle the Rng of a simulation")

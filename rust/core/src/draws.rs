@@ -292,10 +292,6 @@ impl Draws {
         }
     }
 
-    pub fn is_logging(&self) -> bool {
-        self.log.is_some()
-    }
-
     /// Whether an enumeration met a draw that was too wide for it.
     pub fn sampled(&self) -> bool {
         matches!(&self.source, Source::Enumerate(enumerate) if enumerate.sampled)

@@ -2,12 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 
+use pyo3::exceptions::PyRecursionError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 /// How many drops may be inside each other.
 const DROPS_MAX: usize = 100;
+
+/// How many hashes, comparisons and reprs may be inside each other.
+const CALLS_MAX: usize = 500;
 
 /// The drops of one thread.
 struct Drops {
@@ -16,6 +19,7 @@ struct Drops {
 }
 
 thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
     static DROPS: Drops = const { Drops { depth: Cell::new(0), postponed: RefCell::new(Vec::new()) } };
 }
 
@@ -44,24 +48,31 @@ impl Drops {
         }
         self.depth.set(depth + 1);
         drop(held);
-        while depth == 0 {
-            let Some(next) = self.postponed.borrow_mut().pop() else {
-                break;
-            };
-            drop(next);
+        if depth == 0 {
+            while let Some(next) = self.next() {
+                drop(next);
+            }
         }
         self.depth.set(depth);
     }
+
+    /// The borrow ends here: dropping what is returned may postpone more.
+    fn next(&self) -> Option<Py<PyAny>> {
+        self.postponed.borrow_mut().pop()
+    }
 }
 
-/// The hash of a tuple of fields. The interpreter itself does not count how deep hashes are nested.
-pub fn hash(fields: &Bound<'_, PyTuple>) -> PyResult<isize> {
-    // SAFETY: the caller is attached; each entry that succeeds is left once.
-    if unsafe { ffi::Py_EnterRecursiveCall(c" while calling hash()".as_ptr()) } != 0 {
-        return Err(PyErr::fetch(fields.py()));
+/// Runs what may come back here for a value inside the value, and raises `RecursionError` if it does so too
+/// often. The interpreter's own count is no help: it counts some calls only, and not the size of our frames.
+pub fn guarded<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    let depth = CALLS.get();
+    if depth >= CALLS_MAX {
+        return Err(PyRecursionError::new_err(format!(
+            "values are nested deeper than {CALLS_MAX}"
+        )));
     }
-    let hashed = fields.hash();
-    // SAFETY: as above.
-    unsafe { ffi::Py_LeaveRecursiveCall() };
-    hashed
+    CALLS.set(depth + 1);
+    let result = work();
+    CALLS.set(depth);
+    result
 }

@@ -96,15 +96,18 @@ macro_rules! value_class {
 
             fn __eq__(&self, other: &Bound<'_, Self>) -> PyResult<bool> {
                 let py = other.py();
-                self.fields(py)?.eq(other.get().fields(py)?)
+                $crate::nesting::guarded(|| self.fields(py)?.eq(other.get().fields(py)?))
             }
 
             fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-                $crate::nesting::hash(&self.fields(py)?)
+                $crate::nesting::guarded(|| self.fields(py)?.hash())
             }
 
             fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-                $crate::values::dataclass_repr(stringify!($name), &[$(stringify!($field)),+], &self.fields(py)?)
+                let names = &[$(stringify!($field)),+];
+                $crate::nesting::guarded(|| {
+                    $crate::values::dataclass_repr(stringify!($name), names, &self.fields(py)?)
+                })
             }
 
             fn __reduce__<'py>(

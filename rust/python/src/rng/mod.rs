@@ -24,14 +24,19 @@ const FLOATS: u64 = 1 << 53;
 #[derive(Debug)]
 pub struct Rng {
     draws: Mutex<Draws>,
+    /// Whether it is the user's own. A copy of one that belongs to a run would draw unrecorded.
+    copyable: bool,
 }
 
 impl Rng {
+    /// The generator of a run, which cannot be copied.
     pub fn from_draws(py: Python<'_>, draws: Draws) -> PyResult<Py<Self>> {
+        let draws = Mutex::new(draws);
         Py::new(
             py,
             Self {
-                draws: Mutex::new(draws),
+                draws,
+                copyable: false,
             },
         )
     }
@@ -40,6 +45,21 @@ impl Rng {
     #[inline]
     pub fn with_draws<T>(&self, work: impl FnOnce(&mut Draws) -> T) -> T {
         work(&mut self.draws.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Works on the draws if they are the user's own, to make a copy or to become one.
+    fn own<T>(&self, work: impl FnOnce(&mut Draws) -> Option<T>) -> PyResult<T> {
+        let done = if self.copyable {
+            self.with_draws(work)
+        } else {
+            None
+        };
+        done.ok_or_else(|| {
+            PyTypeError::new_err(
+                "cannot copy or pickle the Rng of a simulation, since a copy would draw unrecorded; \
+                 make one of your own: Rng(rng.next_u64())",
+            )
+        })
     }
 
     #[inline]
@@ -84,8 +104,10 @@ impl Rng {
     #[new]
     #[pyo3(signature = (seed))]
     fn new(#[pyo3(from_py_with = seed_of)] seed: u64) -> Self {
+        let draws = Mutex::new(Draws::random(ChaCha8::new(seed, 0)));
         Self {
-            draws: Mutex::new(Draws::random(ChaCha8::new(seed, 0))),
+            draws,
+            copyable: true,
         }
     }
 
@@ -180,30 +202,24 @@ impl Rng {
 
     fn __repr__(&self) -> String {
         let seed = self.with_draws(|draws| draws.generator().map(ChaCha8::seed));
-        seed.map_or("<fasm.Rng of a replay>".into(), |seed| {
-            format!("Rng(seed={seed})")
-        })
+        match seed.filter(|_| self.copyable) {
+            Some(seed) => format!("Rng(seed={seed})"),
+            None => "<fasm.Rng of a simulation>".into(),
+        }
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let copied = self.with_draws(|draws| match draws.generator() {
-            Some(rng) if !draws.is_logging() => Some((rng.seed(), rng.stream(), rng.words())),
-            _ => None,
-        });
-        let Some((seed, stream, words)) = copied else {
-            return Err(PyTypeError::new_err(
-                "cannot copy or pickle the Rng of a recorded run: its record would be lost; make a new Rng(seed)",
-            ));
-        };
+        let place = |rng: &ChaCha8| (rng.seed(), rng.stream(), rng.words());
+        let (seed, stream, words) = self.own(|draws| draws.generator().map(place))?;
         (py.get_type::<Self>(), (seed,), (stream, words)).into_pyobject(py)
     }
 
-    fn __setstate__(&self, state: (u64, u128)) {
+    fn __setstate__(&self, state: (u64, u128)) -> PyResult<()> {
         let (stream, words) = state;
-        self.with_draws(|draws| {
-            if let Some(rng) = draws.generator() {
-                *draws = Draws::random(ChaCha8::at(rng.seed(), stream, words));
-            }
-        });
+        self.own(|draws| {
+            let seed = draws.generator()?.seed();
+            *draws = Draws::random(ChaCha8::at(seed, stream, words));
+            Some(())
+        })
     }
 }
