@@ -419,7 +419,7 @@ impl<'py> PyHost<'_, 'py> {
         };
         let named = source.and_then(|source| self.parts.sources.get(source as usize));
         match (named, self.plan_kind) {
-            (Some(source), _) => source.name.clone(),
+            (Some(source), _) => source.name.to_string(),
             (None, Some(kind)) => String::from(super::trace::kind_name(kind)),
             (None, None) => String::from("initial"),
         }
