@@ -22,6 +22,7 @@ from fasm.stores.protocol import (
     Transition,
     Unit,
 )
+from fasm.stores.sqlite import SqliteStore
 
 __all__ = [
     "Change",
@@ -39,6 +40,7 @@ __all__ = [
     "Plan",
     "Pruned",
     "Snapshot",
+    "SqliteStore",
     "Stats",
     "Store",
     "StoreInfo",

@@ -104,7 +104,7 @@ def _bytes(name: str, value: object) -> None:
 
 
 def refused(error: Exception, value: Unit) -> Exception:
-    """Explains why a database did not take a unit that it should have: by the unit's own fault, if there is one."""
+    """Explains why a database did not take a unit: by the unit's own fault, if there is one."""
     try:
         unit(value)
     except InvalidArgument as reason:
@@ -129,6 +129,6 @@ def unknown_instance(instance: str) -> NoReturn:
 
 def other_machine(where: str, kept: str, asked: str | None) -> StoreCorrupt:
     return StoreCorrupt(
-        f"{where} keeps the instances of machine {kept!r} and was opened for {asked!r}: a store belongs to one "
-        f"machine; give the machine its old name back, or a store of its own"
+        f"{where} keeps the instances of machine {kept!r} and was opened for {asked!r}: a store belongs to "
+        f"one machine; give the machine its old name back, or a store of its own"
     )

@@ -1,4 +1,4 @@
-"""The tables of `MemoryStore`: what is shared by all handles on one store. No asyncio, no failures on request."""
+"""The tables of `MemoryStore`: what all handles on one store share. No asyncio, no failures on request."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ import asyncio
 import enum
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from typing_extensions import override
 
 from fasm._check import invalid, number
 from fasm.errors import CommitUnknown, FasmError, Fenced, StoreBusy, StoreConflict, StoreCorrupt, StoreError
@@ -26,7 +28,7 @@ from fasm.stores._rows import (
     Unit,
 )
 from fasm.stores._tables import Tables
-from fasm.stores.protocol import Clock
+from fasm.stores.protocol import Clock, Store
 
 __all__ = ["Failure", "MemoryStore", "Plan"]
 
@@ -52,7 +54,7 @@ Plan = Callable[[int, str], Failure | None]
 """Called with the number of the operation, from 1, and its name; says how it fails, or None."""
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Keeps everything in memory, as strictly as the real stores do, and fails when it is told to.
 
     Args:
@@ -97,7 +99,6 @@ class MemoryStore:
         self._owner = ""
         self._open = False
         self._read_only = False
-        self._waiting = 0
         self._stragglers: list[tuple[Unit, str]] = []
 
     def peer(self, *, plan: Plan | None = None) -> MemoryStore:
@@ -118,18 +119,22 @@ class MemoryStore:
         self._tables.find(instance).damaged = True
 
     @property
+    @override
     def owner(self) -> str:
         return self._owner
 
     @property
+    @override
     def lease_s(self) -> float | None:
         return self._lease_s
 
+    @override
     def now(self) -> int:
         return self._tables.clock()
 
-    # ---- opening and closing ------------------------------------------------------------------------------
+    # ---- opening and closing -------------------------------------------------------------------------------
 
+    @override
     async def open(self, machine: str | None, /) -> StoreInfo:
         _check.machine(machine)
         if self._open:
@@ -150,11 +155,10 @@ class MemoryStore:
             tables.owners[self._owner] = self._lease_end()
         return info
 
+    @override
     async def close(self) -> None:
-        while self._waiting and self._open:
-            await asyncio.sleep(0)
         if self._open:
-            await self._run("close", self._leave)
+            await self._run("close", self._leave, closing=True)
 
     def _leave(self) -> None:
         self._open = False
@@ -165,49 +169,11 @@ class MemoryStore:
 
     # ---- units ---------------------------------------------------------------------------------------------
 
+    @override
     def commit(self, unit: Unit, /) -> asyncio.Future[KeyRow | None]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[KeyRow | None] = loop.create_future()
-        failure = self._next("commit")
-        if not self._dead():
-            self._waiting += 1
-            loop.call_soon(self._settle, unit, failure, answer)
-        return answer
+        return self._run("commit", lambda: self._tables.apply(unit, self._owner), unit=unit)
 
-    def _settle(self, unit: Unit, failure: Failure | None, answer: asyncio.Future[KeyRow | None]) -> None:
-        self._waiting -= 1
-        if self._dead():
-            return
-        row: KeyRow | None = None
-        error: Exception | None = None
-        try:
-            row = self._commit(unit, failure)
-        except Exception as reason:
-            error = reason
-        if self._dead() or answer.cancelled():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(row)
-
-    def _commit(self, unit: Unit, failure: Failure | None) -> KeyRow | None:
-        self._usable(writes=True)
-        self._fail_before(failure, f"the commit of instance {unit.instance!r}")
-        if failure is Failure.CRASH_BEFORE:
-            return None
-        if failure is Failure.STRAGGLER:
-            self._stragglers.append((unit, self._owner))
-        if failure in (Failure.UNKNOWN, Failure.STRAGGLER):
-            raise CommitUnknown(f"the answer to the commit of instance {unit.instance!r} is lost")
-        row = self._tables.apply(unit, self._owner)
-        if failure is Failure.LOST:
-            raise CommitUnknown(f"the answer to the commit of instance {unit.instance!r} is lost")
-        if failure is Failure.CRASH_AFTER:
-            self.kill()
-        self._let_stragglers_in()
-        return row
-
+    @override
     async def was_committed(self, instance: str, epoch: int, revision: int, /) -> bool:
         def look() -> bool:
             entry = self._tables.find(instance).log.get(revision)
@@ -217,6 +183,7 @@ class MemoryStore:
 
     # ---- ownership -----------------------------------------------------------------------------------------
 
+    @override
     async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
         _check.names("instances", instances)
 
@@ -226,6 +193,7 @@ class MemoryStore:
 
         return await self._run("claim", take, writes=True)
 
+    @override
     async def claim_pending(self, limit: int, /) -> list[Claim]:
         _check.limit(limit)
 
@@ -244,6 +212,7 @@ class MemoryStore:
             self._owner = new_owner()
             self._tables.owners[self._owner] = self._lease_end()
 
+    @override
     async def renew(self) -> None:
         def extend() -> None:
             if not self._tables.lives(self._owner):
@@ -253,16 +222,19 @@ class MemoryStore:
 
         await self._run("renew", extend, writes=True)
 
+    @override
     async def release(self, instances: Sequence[str], /) -> None:
         _check.names("instances", instances)
         await self._run("release", lambda: self._tables.release(instances, self._owner), writes=True)
 
     # ---- reads ---------------------------------------------------------------------------------------------
 
+    @override
     async def load(self, instances: Sequence[str], /, *, tail: bool = True) -> list[Loaded | StoreCorrupt]:
         _check.names("instances", instances)
         return await self._run("load", lambda: [self._tables.load(name, tail) for name in instances])
 
+    @override
     async def find_keys(self, instance: str, keys: Sequence[str], /) -> list[KeyRow | None]:
         _check.names("keys", keys)
 
@@ -272,37 +244,77 @@ class MemoryStore:
 
         return await self._run("find_keys", look)
 
+    @override
     async def instances(self, after: str = "", limit: int = 1_000) -> list[InstanceRow]:
         _check.limit(limit)
         return await self._run("instances", lambda: self._tables.instances(after, limit))
 
+    @override
     async def outbox(
         self, *, dead: bool, after: tuple[str, str] = ("", ""), limit: int = 1_000
     ) -> list[OutboxRow]:
         _check.limit(limit)
         return await self._run("outbox", lambda: self._tables.outbox(dead, after, limit))
 
+    @override
     async def log(self, instance: str, after: int = 0, limit: int = 1_000) -> list[LogRow]:
         _check.limit(limit)
         return await self._run("log", lambda: self._tables.log(instance, after, limit))
 
+    @override
     async def prune(self, *, keys_before: int, log_before: int, limit: int = 10_000) -> Pruned:
         _check.limit(limit)
         return await self._run(
             "prune", lambda: self._tables.prune(keys_before, log_before, limit), writes=True
         )
 
+    @override
     async def stats(self) -> Stats:
         return await self._run("stats", self._tables.stats)
 
     # ---- failures on request -------------------------------------------------------------------------------
 
-    def _dead(self) -> bool:
-        return self.crashed.is_set()
+    def _run(
+        self,
+        name: str,
+        work: Callable[[], T],
+        *,
+        writes: bool = False,
+        unit: Unit | None = None,
+        opening: bool = False,
+        closing: bool = False,
+    ) -> asyncio.Future[T]:
+        """Counts an operation, decides its failure, does it in the loop's next turn, in the order of calls.
 
-    def _next(self, name: str) -> Failure | None:
+        Who cancels the future gives up the answer; the work is done all the same, but for an `open` that
+        nobody is left to close.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         self.operations += 1
-        return self._plan(self.operations, name) if self._plan is not None else None
+        failure = self._plan(self.operations, name) if self._plan is not None else None
+
+        def perform() -> None:
+            if self.crashed.is_set() or (opening and answer.cancelled()):
+                return
+            result: T | None = None
+            problem: Exception | None = None
+            try:
+                if not (opening or closing):
+                    self._usable(writes=writes or unit is not None)
+                result = self._fail_or(work, failure, name, unit)
+            except Exception as error:
+                problem = error
+            if self.crashed.is_set() or answer.cancelled():
+                return
+            if problem is not None:
+                answer.set_exception(problem)
+            else:
+                answer.set_result(cast("T", result))
+
+        if not self.crashed.is_set():
+            loop.call_soon(perform)
+        return answer
 
     def _usable(self, *, writes: bool) -> None:
         if not self._open:
@@ -310,13 +322,27 @@ class MemoryStore:
         if writes and self._read_only:
             raise StoreError(_check.READ_ONLY)
 
-    def _fail_before(self, failure: Failure | None, what: str) -> None:
-        if failure is Failure.BUSY:
-            raise StoreBusy(f"{what} was refused on request: busy")
-        if failure is Failure.CONFLICT:
-            raise StoreConflict(f"{what} was refused on request: conflict")
+    def _fail_or(
+        self, work: Callable[[], T], failure: Failure | None, name: str, unit: Unit | None
+    ) -> T | None:
+        """Does the work, unless it is to fail before; then fails, if it is to fail after."""
         if failure is Failure.CRASH_BEFORE:
             self.kill()
+            return None
+        if failure is Failure.STRAGGLER and unit is not None:
+            self._stragglers.append((unit, self._owner))
+        if failure is not None and failure in _BEFORE:
+            kind = _BEFORE[failure] if unit is not None else StoreBusy
+            raise kind(f"{name} failed on request: {failure.value}")
+        result = work()
+        self._let_stragglers_in()
+        if failure is Failure.LOST:
+            raise (CommitUnknown if unit is not None else StoreBusy)(
+                f"the answer to {name} is lost on request"
+            )
+        if failure is Failure.CRASH_AFTER:
+            self.kill()
+        return result
 
     def _let_stragglers_in(self) -> None:
         stragglers, self._stragglers = self._stragglers, []
@@ -324,26 +350,11 @@ class MemoryStore:
             with suppress(FasmError):  # a late statement on an abandoned connection: nobody hears of its end
                 self._tables.apply(unit, owner)
 
-    async def _run(
-        self, name: str, work: Callable[[], T], *, writes: bool = False, opening: bool = False
-    ) -> T:
-        """One operation that is no commit: counted, failed on request, done in one go after a turn of the loop."""
-        failure = self._next(name)
-        await asyncio.sleep(0)
-        if not opening and not self._dead():
-            self._usable(writes=writes)
-        if failure is not None and not self._dead():
-            self._fail_before(Failure.BUSY if failure in _NO_COMMIT else failure, name)
-        if self._dead():
-            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
-        result = work()
-        self._let_stragglers_in()
-        if failure is Failure.LOST:
-            raise StoreBusy(f"the answer to {name} is lost, on request")
-        if failure is Failure.CRASH_AFTER:
-            self.kill()
-            await asyncio.get_running_loop().create_future()
-        return result
 
-
-_NO_COMMIT = (Failure.CONFLICT, Failure.UNKNOWN, Failure.STRAGGLER)
+_BEFORE: dict[Failure, type[StoreError]] = {
+    Failure.BUSY: StoreBusy,
+    Failure.CONFLICT: StoreConflict,
+    Failure.UNKNOWN: CommitUnknown,
+    Failure.STRAGGLER: CommitUnknown,
+}
+"""What is raised by a commit that fails before it is done."""

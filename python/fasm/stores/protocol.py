@@ -1,8 +1,8 @@
 """What the runtime asks of a store, and the plain rows that pass between them.
 
-A store keeps *instances* of one machine. It knows nothing of state objects: all that it gets is text, bytes and
-integers, encoded by the runtime. Times are Unix milliseconds. Text holds no NUL and no lone surrogates, integers fit
-into 64 bits signed; a unit that breaks this is refused with `InvalidArgument` and leaves the others alone.
+A store keeps *instances* of one machine. It knows nothing of state objects: all that it gets is text, bytes
+and integers, encoded by the runtime. Times are Unix milliseconds. Text holds no NUL and no lone surrogates,
+integers fit into 64 bits signed; a unit that breaks this is refused with `InvalidArgument`, alone.
 
 The life of an instance in one process:
 
@@ -12,13 +12,13 @@ The life of an instance in one process:
 3. `commit` makes one unit durable. Each is all or nothing, however many share a transaction.
 4. `release`, or `close`, gives it back. A process that dies is replaced once its lease has run out.
 
-**After `CommitUnknown`** nobody knows whether the unit is durable, and an abandoned connection may still be working
-on it. So: `claim` the instance again (its new epoch shuts the straggler out), ask `was_committed` with the
-old epoch, then `load`. The same three calls serve every store.
+**After `CommitUnknown`** nobody knows whether the unit is durable, and an abandoned connection may still be
+working on it. So: `claim` the instance again (its new epoch shuts the straggler out), ask `was_committed`
+with the old epoch, then `load`. The same three calls serve every store.
 
-Failures are exceptions of `fasm.errors`: `StoreBusy` and `StoreConflict` left nothing behind and may be tried
-again on fresh state; `Fenced`: the instance is no longer ours; `StoreCorrupt`: what is stored cannot be trusted and is
-left untouched; any other `StoreError` (disk full, file read-only, closed): nothing was written by this unit.
+Failures are exceptions of `fasm.errors`: `StoreBusy` and `StoreConflict` left nothing behind and may be
+tried again on fresh state; `Fenced`: the instance is no longer ours; `StoreCorrupt`: what is stored cannot be
+trusted and is left untouched; any other `StoreError` (disk full, read-only, closed): this unit wrote nothing.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Store(Protocol):
 
     @property
     def lease_s(self) -> float | None:
-        """How long a claim holds without `renew`; None if it holds until `close` or the end of the process."""
+        """How long a claim holds without `renew`; None: until `close` or the end of the process."""
         ...
 
     def now(self) -> int:
@@ -123,7 +123,7 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finishes the commits that wait, releases every claim and lets go of the store. May be called twice."""
+        """Finishes the commits that wait, releases every claim, lets go of the store. May be called twice."""
         ...
 
     def commit(self, unit: Unit, /) -> asyncio.Future[KeyRow | None]:
@@ -181,8 +181,8 @@ class Store(Protocol):
     async def find_keys(self, instance: str, keys: Sequence[str], /) -> list[KeyRow | None]:
         """Looks up idempotency keys, in the order asked.
 
-        Not needed before each input: `commit` finds a repeated key itself. Needed when an input with a key was
-        rejected, for it may be the repeat of one that was accepted.
+        Not needed before each input: `commit` finds a repeated key itself. Needed when an input with a key
+        was rejected, for it may be the repeat of one that was accepted.
         """
         ...
 
@@ -247,10 +247,10 @@ class TransactionalStore(Store, Protocol[S_co]):
     """
 
     def begin(self, instance: str, epoch: int, /) -> AbstractAsyncContextManager[Transaction[S_co]]:
-        """Opens a transaction for one transition, `restore` or read. Left without a commit, it is rolled back.
+        """Opens a transaction for a transition, `restore` or read. Left without a commit, it is rolled back.
 
-        A failure of the database inside it that calls for another run (serialization, deadlock, lock) comes out
-        of the user's own statement as `StoreConflict` or `StoreBusy`; constraint errors come as the driver's.
+        A failure of the database inside it that calls for another run (serialization, deadlock, lock) comes
+        out of the user's own statement as `StoreConflict` or `StoreBusy`; others come as the driver's.
 
         Raises:
             Fenced: The instance is no longer owned under this epoch.

@@ -1,0 +1,148 @@
+"""The tables and statements of `SqliteStore`."""
+
+from __future__ import annotations
+
+from fasm.stores._decode import LOG_COLUMNS, OUTBOX_COLUMNS
+
+FORMAT = 1
+APPLICATION_ID = 0x6661736D  # "fasm" in ASCII, at byte 68 of the file
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+
+TABLES = {
+    "fasm_meta": """CREATE TABLE fasm_meta (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+    "fasm_instance": """CREATE TABLE fasm_instance (
+    name TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    owner TEXT,
+    last INTEGER NOT NULL,
+    state_revision INTEGER,
+    state_version INTEGER,
+    state BLOB,
+    state_seal INTEGER
+) STRICT""",
+    "fasm_snapshot": """CREATE TABLE fasm_snapshot (
+    instance TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    seal INTEGER NOT NULL
+) STRICT""",
+    "fasm_log": """CREATE TABLE fasm_log (
+    seq INTEGER NOT NULL PRIMARY KEY,
+    previous INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    input BLOB NOT NULL,
+    key TEXT,
+    digest BLOB NOT NULL,
+    seal INTEGER NOT NULL
+) STRICT""",
+    "fasm_outbox": """CREATE TABLE fasm_outbox (
+    instance TEXT NOT NULL,
+    action_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    seal INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    result BLOB,
+    result_seal INTEGER,
+    result_attempts INTEGER NOT NULL,
+    dead TEXT,
+    PRIMARY KEY (instance, action_id)
+) STRICT, WITHOUT ROWID""",
+    "fasm_key": """CREATE TABLE fasm_key (
+    instance TEXT NOT NULL,
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    PRIMARY KEY (instance, key)
+) STRICT, WITHOUT ROWID""",
+}
+
+# ---- units -----------------------------------------------------------------------------------------------
+
+ADVANCE_WITH_STATE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?,
+    state_revision = revision + 1, state_version = ?, state = ?, state_seal = ?
+    WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
+ADVANCE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?
+    WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
+OWNED = "SELECT revision FROM fasm_instance WHERE name = ? AND epoch = ? AND owner IS NOT NULL"
+ADD_LOG = """INSERT INTO fasm_log VALUES (?1, (SELECT last FROM fasm_instance WHERE name = ?2),
+    ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"""
+LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM fasm_log"
+ADD_KEY = "INSERT INTO fasm_key VALUES (?, ?, ?, ?, ?)"
+PUT_SNAPSHOT = """INSERT INTO fasm_snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance) DO UPDATE SET
+    revision = excluded.revision, version = excluded.version, state = excluded.state, seal = excluded.seal"""
+BURY = "UPDATE fasm_outbox SET dead = ? WHERE instance = ? AND action_id = ?"
+REMOVE = "DELETE FROM fasm_outbox WHERE instance = ? AND action_id = ?"
+EMIT = "INSERT INTO fasm_outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', NULL, NULL, 0, NULL)"
+CHANGE = """UPDATE fasm_outbox SET attempts = ?, not_before = ?, error = ?, result = ?, result_seal = ?,
+    result_attempts = ?, dead = ? WHERE instance = ? AND action_id = ? AND revision = ?"""
+POSITION = "SELECT position FROM fasm_outbox WHERE instance = ? AND action_id = ? AND revision = ?"
+IN_OUTBOX = "SELECT 1 FROM fasm_outbox WHERE instance = ? AND action_id = ?"
+REPLACE_PAYLOAD = """UPDATE fasm_outbox SET kind = ?, payload = ?, seal = ?
+    WHERE instance = ? AND action_id = ? AND revision = ?"""
+
+# ---- ownership -------------------------------------------------------------------------------------------
+
+NEXT_EPOCH = "UPDATE fasm_meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'epoch' RETURNING value"
+EVICT = "UPDATE fasm_instance SET owner = NULL, epoch = 0 WHERE owner IS NOT NULL"
+CLAIM = """INSERT INTO fasm_instance VALUES (?, 0, 0, ?, ?, 0, NULL, NULL, NULL, NULL)
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, owner = excluded.owner"""
+PENDING = """SELECT DISTINCT instance FROM fasm_outbox JOIN fasm_instance ON name = instance
+    WHERE dead IS NULL AND owner IS NULL AND instance > ? ORDER BY instance LIMIT ?"""
+RELEASE = "UPDATE fasm_instance SET owner = NULL, epoch = 0 WHERE name = ? AND owner = ?"
+FORGET_UNUSED = """DELETE FROM fasm_instance WHERE name = ? AND revision = 0 AND owner IS NULL
+    AND NOT EXISTS (SELECT 1 FROM fasm_outbox WHERE instance = name)"""
+
+# ---- reads -----------------------------------------------------------------------------------------------
+
+READ_META = "SELECT name, value FROM fasm_meta"
+READ_INSTANCE = """SELECT revision, at, epoch, last, state_revision, state_version, state, state_seal
+    FROM fasm_instance WHERE name = ?"""
+READ_SNAPSHOT = "SELECT revision, version, state, seal FROM fasm_snapshot WHERE instance = ?"
+READ_TAIL = """WITH RECURSIVE chain (seq, previous, revision) AS (
+        SELECT seq, previous, revision FROM fasm_log WHERE seq = ?1 AND instance = ?2
+        UNION ALL SELECT log.seq, log.previous, log.revision
+        FROM chain JOIN fasm_log AS log ON log.seq = chain.previous
+        WHERE chain.revision > ?3 + 1 AND log.instance = ?2 AND log.seq < chain.seq
+    ) SELECT seq FROM chain WHERE revision > ?3"""
+READ_LOG = f"SELECT {LOG_COLUMNS} FROM fasm_log WHERE seq = ?"
+READ_OUTBOX = f"SELECT {OUTBOX_COLUMNS} FROM fasm_outbox WHERE instance = ? ORDER BY revision, position"
+READ_KEY = "SELECT key, revision, at, fingerprint FROM fasm_key WHERE instance = ? AND key = ?"
+LIST_INSTANCES = """SELECT name, revision, at, epoch, owner,
+    (SELECT count(*) FROM fasm_outbox WHERE instance = name AND dead IS NULL),
+    (SELECT count(*) FROM fasm_outbox WHERE instance = name AND dead IS NOT NULL)
+    FROM fasm_instance WHERE name > ? ORDER BY name LIMIT ?"""
+LIST_LIVE = f"""SELECT {OUTBOX_COLUMNS} FROM fasm_outbox
+    WHERE dead IS NULL AND (instance, action_id) > (?, ?) ORDER BY instance, action_id LIMIT ?"""
+LIST_DEAD = f"""SELECT {OUTBOX_COLUMNS} FROM fasm_outbox
+    WHERE dead IS NOT NULL AND (instance, action_id) > (?, ?) ORDER BY instance, action_id LIMIT ?"""
+STATS = """SELECT (SELECT count(*) FROM fasm_instance), (SELECT count(*) FROM fasm_outbox WHERE dead IS NULL),
+    (SELECT count(*) FROM fasm_outbox WHERE dead IS NOT NULL)"""
+
+# ---- pruning: found by the reader, deleted by the writer -------------------------------------------------
+
+OLD_KEYS = "SELECT instance, key FROM fasm_key WHERE at < ? LIMIT ?"
+OLD_LOG = """SELECT log.seq FROM fasm_log AS log LEFT JOIN fasm_instance ON name = log.instance
+    LEFT JOIN fasm_snapshot AS apart ON apart.instance = log.instance
+    WHERE log.seq < (SELECT coalesce(min(seq), 9223372036854775807) FROM (
+        SELECT seq FROM fasm_log WHERE at >= ?1 ORDER BY seq LIMIT 1))
+    AND log.revision <= max(coalesce(state_revision, 0), coalesce(apart.revision, 0))
+    ORDER BY log.seq LIMIT ?2"""
+OLD_LOG_UNREPLAYED = "SELECT seq FROM fasm_log WHERE at < ? ORDER BY seq LIMIT ?"
+DELETE_KEY = "DELETE FROM fasm_key WHERE instance = ? AND key = ? AND at < ?"
+DELETE_LOG = "DELETE FROM fasm_log WHERE seq = ?"

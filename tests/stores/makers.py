@@ -1,0 +1,9 @@
+"""How a child process makes a store of its own: named as "module:function" by the harnesses."""
+
+from __future__ import annotations
+
+from fasm.stores import SqliteStore
+
+
+def sqlite(path: str) -> SqliteStore:
+    return SqliteStore(path)

@@ -1,0 +1,28 @@
+"""Goal: our stores pass the suite that they offer to others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fasm.stores.conformance import StoreConformance
+from tests.stores.harnesses import MemoryHarness, SqliteHarness
+
+
+class TestMemory(StoreConformance):
+    @pytest.fixture
+    def harness(self) -> MemoryHarness:
+        return MemoryHarness(many=False)
+
+
+class TestMemoryWithLeases(StoreConformance):
+    @pytest.fixture
+    def harness(self) -> MemoryHarness:
+        return MemoryHarness(many=True)
+
+
+class TestSqlite(StoreConformance):
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> SqliteHarness:
+        return SqliteHarness(tmp_path)
