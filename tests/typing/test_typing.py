@@ -33,11 +33,11 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def run(*command: str) -> str:
+def run(*command: str, cwd: Path = ROOT) -> str:
     environment = {**os.environ, "MYPYPATH": str(HERE)}
     done = subprocess.run(
         [sys.executable, "-m", *command],
-        cwd=ROOT,
+        cwd=cwd,
         env=environment,
         capture_output=True,
         text=True,
@@ -116,3 +116,17 @@ def test_what_is_right_runs(name: str) -> None:
     for scenario in module.SIMULATED:
         report = simulate(scenario, seeds=4, steps=100)
         assert report.accepted > 0
+
+
+@pytest.mark.usefixtures("checkers")
+def test_every_public_name_has_a_type(tmp_path: Path) -> None:
+    # From an empty directory, so that the package is seen as its users see it.
+    arguments = ("--verifytypes", "fasm", "--ignoreexternal", "--outputjson")
+    report = json.loads(run("basedpyright", "--pythonpath", sys.executable, *arguments, cwd=tmp_path))
+    untyped = [
+        symbol["name"]
+        for symbol in report["typeCompleteness"]["symbols"]
+        if symbol["isExported"] and (not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"])
+    ]
+    # Examples are written as users write them: `machine = Payments()`.
+    assert [name for name in untyped if not name.startswith("fasm.examples.")] == []

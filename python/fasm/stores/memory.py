@@ -91,8 +91,8 @@ class MemoryStore(Store):
             raise invalid("clock", clock, "a function that gives Unix milliseconds")
         if lease_s is not None:
             number("lease_s", lease_s, at_least=0, above=True)
-        self.operations = 0
-        self.crashed = asyncio.Event()
+        self.operations: int = 0
+        self.crashed: asyncio.Event = asyncio.Event()
         self._tables = Tables(clock)
         self._lease_s = lease_s
         self._plan = plan
