@@ -4,6 +4,8 @@ Start with `StateMachine`, then `simulate` a `Scenario`, then give the same mach
 The errors are in `fasm.errors`.
 """
 
+from typing import TYPE_CHECKING
+
 from fasm._native import (
     Actions,
     Fired,
@@ -32,6 +34,9 @@ from fasm.sim.simulate import simulate
 from fasm.sim.simulate_async import simulate_async
 from fasm.sim.verdict import Verdict
 
+if TYPE_CHECKING:
+    from fasm.runtime import Permanent, Receipt, Retry, Runtime
+
 __all__ = [
     "NO_REPLY",
     "Action",
@@ -48,10 +53,14 @@ __all__ = [
     "NoReply",
     "Normal",
     "Outstanding",
+    "Permanent",
+    "Receipt",
     "Reconciliation",
     "Report",
     "RestoreError",
+    "Retry",
     "Rng",
+    "Runtime",
     "Scenario",
     "ScenarioBase",
     "StateMachine",
@@ -72,3 +81,14 @@ __all__ = [
     "sometimes",
     "source",
 ]
+
+_OF_THE_RUNTIME = ("Permanent", "Receipt", "Retry", "Runtime")
+
+
+def __getattr__(name: str) -> object:
+    """Loads the runtime and its codecs when they are first asked for: simulations do without them."""
+    if name in _OF_THE_RUNTIME:
+        from fasm import runtime
+
+        return getattr(runtime, name)
+    raise AttributeError(f"module 'fasm' has no attribute {name!r}")

@@ -23,9 +23,9 @@ __all__ = [
     "UntrackedAction",
     "__version__",
     "checkpoint",
-    "set_suspending",
     "fingerprint",
     "opaque_types",
+    "set_suspending",
     "structural_copy",
 ]
 

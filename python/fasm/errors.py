@@ -19,7 +19,8 @@ FasmError
 │   └── Fenced
 ├── KeyReused                one idempotency key, two different inputs
 ├── NotOwner                 another process runs this instance
-└── QueueFull                too many inputs wait
+├── QueueFull                too many inputs wait
+└── RuntimeClosed            the runtime takes no more inputs
 ```
 
 All can be pickled. What is a `BaseException` but no `Exception` (Ctrl-C, `SystemExit`) is never turned into
@@ -46,6 +47,7 @@ __all__ = [
     "QueueFull",
     "ReplayDiverged",
     "RestoreError",
+    "RuntimeClosed",
     "SimulationFailed",
     "StoreBusy",
     "StoreConflict",
@@ -292,3 +294,11 @@ class QueueFull(FasmError):
 
     def __str__(self) -> str:
         return f"{self.limit} inputs wait for instance {self.instance!r}, and its queue holds no more"
+
+
+class RuntimeClosed(FasmError):
+    """Raised when an input comes to a runtime that is not open, or was closed before it was the input's turn.
+
+    Nothing has happened to the input, unless it was on its way into the store when the time of the shutdown
+    ended. Cure: submit it again, under the same key, once the service is back.
+    """

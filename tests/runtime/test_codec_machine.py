@@ -111,12 +111,12 @@ def test_what_is_not_annotated_is_named_with_the_cure(stf: Any, message: str) ->
 
 def test_inputs_and_results_come_back_from_the_log() -> None:
     codecs = MachineCodecs(TYPES)
-    for event in (
-        Normal(Pay(5), 9),
-        TrackedActionCompleted(7, "a\nb", 9),
-        TrackedActionCompleted(2**70, Fired(3), 9),
-    ):
-        assert codecs.decode_event(codecs.encode_event(event), 9) == event
+    assert codecs.decode_event(codecs.normal(codecs.value.encode(Pay(5))), 9) == Normal(Pay(5), 9)
+    for id, result in ((7, "a\nb"), (2**70, Fired(3))):
+        data = codecs.completed(codecs.encode_id(id), codecs.result.encode(result))
+        assert codecs.decode_event(data, 9) == TrackedActionCompleted(id, result, 9)
+    with pytest.raises(ValueError, match="not a stored input"):
+        codecs.decode_event(b"odd\n1\n2", 9)
 
 
 def test_timers_are_kept_though_no_type_names_them() -> None:

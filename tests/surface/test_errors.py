@@ -35,6 +35,7 @@ SAMPLES: list[FasmError] = [
     errors.QueueFull("eu", 1_000),
     errors.ReplayDiverged(5, "pay", "refund"),
     errors.RestoreError("no record"),
+    errors.RuntimeClosed("the runtime is closed"),
     errors.SimulationFailed(FAILED),
     errors.StoreBusy("locked"),
     errors.StoreConflict("serialization"),

@@ -89,7 +89,8 @@ def substitute(annotation: Any, mapping: Mapping[Any, Any]) -> Any:
     parameters = getattr(annotation, "__parameters__", ())
     if not parameters or (isinstance(annotation, type) and not get_args(annotation)):
         return annotation
-    return annotation[tuple(mapping.get(parameter, parameter) for parameter in parameters)]
+    generic: Any = annotation
+    return generic[tuple(mapping.get(parameter, parameter) for parameter in parameters)]
 
 
 def fields_of(annotation: Any) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import orjson
 
@@ -30,9 +30,12 @@ class MachineCodecs:
     Ids are canonical JSON.
     """
 
-    def __init__(self, types: MachineTypes, make_codec: CodecFactory = json_codec) -> None:
+    def __init__(
+        self, types: MachineTypes, make_codec: CodecFactory = json_codec, *, with_state: bool = True
+    ) -> None:
         self.types = types
-        self.state: Codec[Any] = make_codec(types.state)
+        self.with_state = with_state
+        self.state: Codec[Any] = make_codec(types.state) if with_state else TaggedCodec(Never, make_codec)
         self.value: Codec[Any] = TaggedCodec(types.input, make_codec)
         self.action: Codec[Any] = TaggedCodec(types.all_actions, make_codec)
         self.result: Codec[Any] = TaggedCodec(types.all_results, make_codec)
@@ -53,11 +56,13 @@ class MachineCodecs:
             raise ValueError(f"an id is stored, {text!r}, but the machine names no type of ids")
         return self._id.decode(text.encode())
 
-    def encode_event(self, event: Normal[Any] | TrackedActionCompleted[Any, Any]) -> bytes:
-        """What the log keeps of an input: a line that says which, the id on a line, the value."""
-        if isinstance(event, Normal):
-            return _NORMAL + self.value.encode(event.value)
-        return b"%s%s\n%s" % (_COMPLETED, self.encode_id(event.id).encode(), self.result.encode(event.result))
+    def normal(self, value: bytes) -> bytes:
+        """What the log keeps of an input from outside: a line that says so, the encoded value."""
+        return _NORMAL + value
+
+    def completed(self, action_id: str, result: bytes) -> bytes:
+        """What the log keeps of a result: a line that says so, the id, the encoded result."""
+        return b"%s%s\n%s" % (_COMPLETED, action_id.encode(), result)
 
     def decode_event(self, data: bytes, at: int) -> Normal[Any] | TrackedActionCompleted[Any, Any]:
         if data.startswith(_NORMAL):

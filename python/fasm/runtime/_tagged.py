@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fasm._native import Fired, Timer
+from fasm._native import Fired, Timer, fingerprint
 from fasm.errors import InvalidArgument
 from fasm.runtime._annotations import members, name_of, runtime_class
 from fasm.runtime.codec import Codec, CodecFactory
@@ -35,6 +35,7 @@ class TaggedCodec:
         self._name = name_of(annotation)
         self._encoders: dict[type, tuple[bytes, Any]] = {}
         self._decoders: dict[bytes, Any] = {}
+        self._same: dict[type, Any] = {}
         for member in members(annotation):
             cls = runtime_class(member)
             tag = str(cls.__name__).encode()
@@ -46,6 +47,8 @@ class TaggedCodec:
             codec: Codec[Any] = _TimeCodec(cls) if cls in (Timer, Fired) else make_codec(member)
             self._encoders[cls] = (_OPEN + tag + _MIDDLE, codec.encode)
             self._decoders[tag] = codec.decode
+            if (same := getattr(codec, "same", None)) is not None:
+                self._same[cls] = same
 
     def encode(self, value: Any, /) -> bytes:
         try:
@@ -63,6 +66,13 @@ class TaggedCodec:
         if decode is None or not data.startswith(_OPEN) or not data.endswith(_CLOSE):
             raise ValueError(f"not a stored {self._name}: {data[:80]!r}")
         return decode(data[end + len(_MIDDLE) : -1])
+
+    def same(self, value: Any, back: Any, /) -> bool:
+        """Whether a value came back as it was, in the eyes of its codec."""
+        own = self._same.get(type(value))
+        if own is not None:
+            return type(back) is type(value) and own(value, back)
+        return fingerprint(value, dict_order=True)[0] == fingerprint(back, dict_order=True)[0]
 
 
 class _TimeCodec:

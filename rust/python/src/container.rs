@@ -103,13 +103,9 @@ impl Actions {
         self.lock().adds
     }
 
-    /// Empties the container and starts its counts anew, so that it can serve another transition.
+    /// Empties the container.
     pub fn take(&self) -> Emitted {
-        let mut held = self.lock();
-        held.adds = 0;
-        held.refuse_at = None;
-        held.fired = false;
-        std::mem::take(&mut held.emitted)
+        std::mem::take(&mut self.lock().emitted)
     }
 
     fn with_capacity(capacity: Option<usize>) -> Self {
@@ -207,9 +203,7 @@ impl Actions {
 
     /// Drops all actions and all ids given up.
     fn clear(&self) {
-        // The counts go on: a refusal that is due stays due.
-        let dropped = std::mem::take(&mut self.lock().emitted);
-        drop(dropped);
+        drop(self.take());
     }
 
     /// The most actions that the container takes, or None.

@@ -1,0 +1,168 @@
+"""Getting a unit into the store when the first try did not: busy, conflicts, answers that were lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from fasm.errors import (
+    CommitUnknown,
+    DuplicateActionId,
+    Fenced,
+    LedgerError,
+    StoreBusy,
+    StoreConflict,
+    StoreCorrupt,
+    StoreError,
+    UnknownActionId,
+)
+from fasm.runtime._host import log
+from fasm.stores import Claim, KeyRow, Unit
+
+if TYPE_CHECKING:
+    from fasm.runtime._host import Host
+    from fasm.runtime._instance import Instance
+
+__all__ = ["Diverged", "keep_up", "patiently", "settle"]
+
+T = TypeVar("T")
+
+TRIES = 5
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 5.0
+
+
+class Diverged(StoreError):
+    """Raised when the store holds another revision than this process: the instance must be loaded again."""
+
+
+async def pause(host: Host, failures: int) -> None:
+    """Waits a random while that grows with the number of failures."""
+    limit_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, 20))
+    await asyncio.sleep(limit_s * host.jitter())
+
+
+async def patiently(host: Host, work: Callable[[], Awaitable[T]]) -> T:
+    """Repeats what may be repeated until the store answers, or the runtime is at its end."""
+    failures = 0
+    while True:
+        try:
+            return await work()
+        except StoreError as error:
+            if not error.retryable or host.halted:
+                raise
+            failures += 1
+            log.warning("the store does not answer (%d times): %s", failures, error)
+        await pause(host, failures)
+
+
+async def settle(host: Host, instance: Instance, unit: Unit, error: Exception) -> KeyRow | None:
+    """Goes on after a commit failed: finds out whether it happened, tries again where that may be.
+
+    Returns:
+        As `Store.commit`.
+
+    Raises:
+        StoreBusy, StoreConflict: It stayed so. Nothing was written.
+        Fenced: The instance is another owner's.
+        Diverged: The store is elsewhere than this process thought. Nothing was written.
+        StoreError: It cannot be written.
+    """
+    failures = 0
+    while True:
+        failures += 1
+        if isinstance(error, CommitUnknown):
+            host.metrics.add("commit_unknown")
+            if await was_written(host, instance, unit):
+                return None
+            unit = replace(unit, epoch=instance.epoch)
+            error = StoreBusy(f"the commit did not happen, {failures} times in a row: {error}")
+        elif isinstance(error, Fenced) and instance.epoch != unit.epoch:
+            unit = replace(
+                unit, epoch=instance.epoch
+            )  # claimed anew, by this process, while it was on its way
+        elif isinstance(error, (StoreConflict, DuplicateActionId, UnknownActionId)):
+            await _compare(host, instance, error)
+        elif not isinstance(error, StoreBusy):
+            raise error
+        if failures > TRIES or host.halted:
+            raise error
+        host.metrics.add("commit_retries")
+        await pause(host, failures)
+        try:
+            return await host.store.commit(unit)
+        except (StoreError, LedgerError) as again:
+            error = again
+
+
+async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
+    """Whether the transition of a unit is durable. Afterwards nobody can write it under its old epoch."""
+    if unit.transition is None:
+        raise TypeError("only a transition can be asked for")
+    revision = unit.transition.revision + 1
+    log.warning(
+        "instance %s: the outcome of the commit to revision %d is unknown; reading it back",
+        unit.instance,
+        revision,
+        extra=host.extra(unit.instance),
+    )
+    await reclaim(host, instance, unit.epoch)
+    return await patiently(host, lambda: host.store.was_committed(unit.instance, unit.epoch, revision))
+
+
+async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
+    """Claims an instance anew unless that has happened since `epoch`.
+
+    Raises:
+        Fenced: Another owner has it.
+    """
+    async with instance.claiming:
+        if instance.epoch != epoch:
+            return
+        [claim] = await patiently(host, lambda: host.store.claim([instance.name]))
+        if not isinstance(claim, Claim):
+            raise Fenced(f"instance {instance.name!r} is run by {claim.owner!r} now")
+        instance.epoch = claim.epoch
+
+
+async def _compare(host: Host, instance: Instance, error: Exception) -> None:
+    """After a conflict: goes on if the store is where this process is, so that another try makes sense."""
+    [loaded] = await patiently(host, lambda: host.store.load([instance.name], tail=False))
+    if isinstance(loaded, StoreCorrupt):
+        raise loaded
+    in_store = {row.action_id for row in loaded.outbox}
+    if loaded.revision != instance.revision or in_store != {row.action_id for row in instance.outbox}:
+        raise Diverged(
+            f"instance {instance.name!r} is at revision {loaded.revision} in the store, "
+            f"at {instance.revision} in this process: {error}"
+        ) from error
+
+
+async def keep_up(host: Host, instance: Instance, unit: Unit) -> None:
+    """Writes upkeep of the outbox, however long it takes. All of it may be written twice without harm.
+
+    Raises:
+        Fenced: The instance is another owner's.
+        StoreError: It cannot be written.
+    """
+    failures = 0
+    while True:
+        try:
+            await host.store.commit(unit)
+        except Fenced:
+            if instance.epoch == unit.epoch:
+                raise
+        except CommitUnknown:
+            host.metrics.add("commit_unknown")
+            await reclaim(host, instance, unit.epoch)
+        except StoreError as error:
+            if not error.retryable or host.halted:
+                raise
+            failures += 1
+            log.warning("instance %s: its outbox cannot be written yet: %s", instance.name, error)
+            await pause(host, failures)
+        else:
+            return
+        unit = replace(unit, epoch=instance.epoch)

@@ -1,0 +1,109 @@
+"""What all instances of one runtime share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from fasm._native import Actions
+from fasm.errors import TransitionError
+from fasm.runtime._codecs import MachineCodecs, Upgrades
+from fasm.runtime._settings import Settings
+from fasm.runtime._timetable import Timetable
+from fasm.runtime.machine_types import machine_name, machine_version
+from fasm.runtime.metrics import Metrics
+from fasm.stores import Store
+
+if TYPE_CHECKING:
+    from fasm.runtime._checks import RoundTrips
+    from fasm.runtime._dispatch import Dispatcher
+    from fasm.runtime._instance import Instance
+
+__all__ = ["Host", "log"]
+
+log = logging.getLogger("fasm.runtime")
+
+
+class Host:
+    """The machine, the store, the codecs and the clock of one runtime, for its instances.
+
+    Attributes:
+        identity: The random identity of the store, part of every attempt's key.
+        closing: Whether no input is accepted and no try begins any more.
+        halted: Whether the deadline of the shutdown has passed: nothing is written any more.
+    """
+
+    dispatcher: Dispatcher
+    timetable: Timetable
+    identity: str
+
+    def __init__(
+        self,
+        machine: Any,
+        *,
+        initial: Callable[[], Any] | None,
+        store: Store,
+        codecs: MachineCodecs,
+        checks: RoundTrips,
+        upgrades: Upgrades,
+        settings: Settings,
+        metrics: Metrics,
+        jitter: Callable[[], float],
+        on_progress: Callable[[], None],
+        on_stop: Callable[[Instance, BaseException], None],
+    ) -> None:
+        self.machine_name = machine_name(machine)
+        self.version = machine_version(machine)
+        self.stf: Callable[[Any, Any, Any], Any] = machine.stf
+        self.restore: Callable[[Any, Any], Any] = machine.restore
+        self.new_actions: Callable[[], Any] = getattr(machine, "new_actions", Actions)
+        self.rejections = (TransitionError, *getattr(machine, "transition_errors", ()))
+        self.initial = initial
+        self.store = store
+        self.codecs = codecs
+        self.checks = checks
+        self.upgrades = upgrades
+        self.settings = settings
+        self.metrics = metrics
+        self.jitter = jitter
+        self.on_progress = on_progress
+        self.on_stop = on_stop
+        self.closing = False
+        self.halted = False
+        self._tasks = set[asyncio.Task[Any]]()
+        self._context = contextvars.copy_context()
+
+    def begin(self, identity: str) -> None:
+        """Takes up work on the running loop."""
+        self.identity = identity
+        self.loop = asyncio.get_running_loop()
+        self.timetable = Timetable(self.store.now)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs work outside of the context of whoever caused it. The caller keeps the task."""
+        return self.loop.create_task(work, context=self._context.copy())
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs work that nobody else keeps."""
+        task = self.start(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def finish(self) -> None:
+        """Waits for the work that nobody else keeps."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def key_hasher(self, instance: str) -> Any:
+        """The beginning of the idempotency keys of an instance. What goes in must never change."""
+        start = f"{self.identity}\0{self.machine_name}\0{instance}\0"
+        return hashlib.blake2b(start.encode(), digest_size=16)
+
+    def extra(self, instance: str, **more: object) -> dict[str, object]:
+        """The fields of a log line."""
+        return {"machine": self.machine_name, "instance": instance, **more}

@@ -1,0 +1,371 @@
+"""One instance: its queue, and one task that works through it, one transition at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from fasm._native import Normal, TrackedActionCompleted
+from fasm.errors import Fenced, KeyReused, QueueFull, RuntimeClosed, StoreError
+from fasm.runtime._commits import Diverged, keep_up, patiently
+from fasm.runtime._host import log
+from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
+from fasm.runtime._outbox import Outbox, Pending
+from fasm.runtime._plain import PlainKeeper
+from fasm.runtime._plan import Plan
+from fasm.runtime._transactional import TransactionalKeeper
+from fasm.runtime.receipts import Receipt
+from fasm.stores import KeyRow, Unit
+
+if TYPE_CHECKING:
+    from fasm.runtime._host import Host
+
+__all__ = ["Instance"]
+
+_INTERRUPTIONS = (StoreError, asyncio.CancelledError)
+
+
+class Instance:
+    """The state of one instance in this process, and the queue of what happens to it next.
+
+    Attributes:
+        epoch: Under which this process owns it.
+        claiming: Held while the epoch changes.
+        revision: The number of committed transitions.
+        at: The time of the last one.
+        keys: Inputs with an idempotency key that are on their way.
+        stopped: Why it does not run any more; None while it does.
+    """
+
+    def __init__(self, host: Host, name: str, epoch: int) -> None:
+        self.host = host
+        self.name = name
+        self.epoch = epoch
+        self.claiming = asyncio.Lock()
+        self.revision = 0
+        self.at = 0
+        self.outbox = Outbox()
+        self.keys: dict[str, InputJob] = {}
+        self.stopped: BaseException | None = None
+        self.key_hasher = host.key_hasher(name)
+        begin = getattr(host.store, "begin", None)
+        self.keeper: PlainKeeper | TransactionalKeeper = (
+            PlainKeeper(host, self) if begin is None else TransactionalKeeper(host, self, host.store)  # type: ignore[arg-type]
+        )
+        self._jobs: deque[Job] = deque()
+        self._inputs = 0
+        self._room: deque[asyncio.Future[None]] = deque()
+        self._kept: dict[Pending, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- the queue ---------------------------------------------------------------------------------------
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is queued, running or outstanding, but timers and dead actions."""
+        return self._task is None and not self._jobs and (self.outbox.live == 0 or self.stopped is not None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is queued or running."""
+        return self._task is not None or bool(self._jobs)
+
+    async def submit(self, job: InputJob) -> None:
+        """Queues an input, once there is room.
+
+        Raises:
+            QueueFull: There is none, and `when_full` is "raise".
+        """
+        limit = self.host.settings.queue
+        if self._inputs >= limit and self.host.settings.when_full == "raise":
+            raise QueueFull(self.name, limit)
+        while self._inputs >= limit and self.stopped is None:
+            turn = self.host.loop.create_future()
+            self._room.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._make_room()  # it was our turn: let the next one have it
+                raise
+        self.put_input(job)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an input can be queued at once."""
+        return self._inputs < self.host.settings.queue
+
+    def put_input(self, job: InputJob) -> None:
+        """Queues an input, room or not."""
+        self._inputs += 1
+        self.put(job)
+
+    def put(self, job: Job) -> None:
+        """Queues what has no bound of its own: results, reads."""
+        if self.stopped is not None:
+            job.fail(self.stopped)
+            return
+        self._jobs.append(job)
+        if self._task is None:
+            self._task = self.host.start(self._work())
+
+    def _make_room(self) -> None:
+        while self._room:
+            turn = self._room.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _work(self) -> None:
+        jobs = self._jobs
+        try:
+            while jobs:
+                job = jobs.popleft()
+                if type(job) is InputJob:
+                    self._inputs -= 1
+                    if self._room:
+                        self._make_room()
+                    await self._take_input(job)
+                elif type(job) is ResultJob:
+                    await self._take_result(job)
+                elif type(job) is ReadJob:
+                    await self._read(job)
+        except asyncio.CancelledError:
+            self.stop(RuntimeClosed("the runtime was closed"))
+            raise
+        except Exception as error:
+            self.stop(error)
+        finally:
+            self._task = None
+            self.host.on_progress()
+
+    async def halt(self, grace_s: float) -> None:
+        """Ends the work for good: the transition on its way may end, what waits gets an error."""
+        task = self._task
+        self.stop(RuntimeClosed("the runtime was closed before this was done"))
+        if task is not None:
+            _, late = await asyncio.wait([task], timeout=grace_s)
+            if late:
+                task.cancel()
+                await asyncio.wait([task])
+
+    def stop(self, error: BaseException) -> None:
+        """Ends the work: whoever waits gets the error, and running handlers are cancelled."""
+        if self.stopped is not None:
+            return
+        self.stopped = error
+        for pending in self.outbox:
+            pending.let_go()
+        while self._jobs:
+            self._jobs.popleft().fail(error)
+        while self._room:
+            self._make_room()
+        self.keys.clear()
+        self.host.on_stop(self, error)
+
+    # ---- inputs ------------------------------------------------------------------------------------------
+
+    def _stamp(self) -> int:
+        return max(self.at, self.host.store.now())
+
+    async def _take_input(self, job: InputJob) -> None:
+        host, key = self.host, job.key
+        at = self._stamp()
+        fingerprint = b"" if key is None else blake2b(job.data, digest_size=16).digest()
+        try:
+            try:
+                row = await self.keeper.run(
+                    Normal(job.value, at), host.codecs.normal(job.data), key, fingerprint, None
+                )
+            except Exception as error:
+                row = None if key is None or isinstance(error, StoreError) else await self._find_key(key)
+                if row is None:
+                    raise
+        except BaseException as error:
+            job.fail(error)
+            self._report(error, job.value)
+            if self._ends_work(error):
+                raise
+        else:
+            if row is None:
+                host.metrics.add("accepted")
+                job.accept(Receipt(self.name, self.revision, at))
+            else:
+                await self._repeat(job, row, fingerprint)
+        finally:
+            if key is not None:
+                self.keys.pop(key, None)
+
+    def _ends_work(self, error: BaseException) -> bool:
+        """Whether an error is more than the outcome of one transition."""
+        if isinstance(error, asyncio.CancelledError):  # ours, or thrown by stf for reasons of its own
+            return self._task is None or self._task.cancelling() > 0
+        return not isinstance(error, Exception) or isinstance(error, (Fenced, Diverged))
+
+    async def _find_key(self, key: str) -> KeyRow | None:
+        [row] = await patiently(self.host, lambda: self.host.store.find_keys(self.name, [key]))
+        return row
+
+    async def _repeat(self, job: InputJob, row: KeyRow, fingerprint: bytes) -> None:
+        """The key was seen before: the first receipt for the same input, an error for another one."""
+        if row.fingerprint == fingerprint or await self._was_same(job, row):
+            self.host.metrics.add("repeated")
+            job.accept(Receipt(self.name, row.revision, row.at, repeated=True))
+        else:
+            job.fail(KeyReused(row.key, self.name))
+
+    async def _was_same(self, job: InputJob, row: KeyRow) -> bool:
+        """Compares with the input in the log, brought up to today's fields; for the code may have changed."""
+        codecs = self.host.codecs
+        try:
+            logged = await self.host.store.log(self.name, row.revision - 1, 1)
+            if not logged or logged[0].revision != row.revision:
+                return False
+            first = codecs.decode_event(logged[0].input, row.at)
+            return isinstance(first, Normal) and codecs.value.encode(first.value) == job.data
+        except (StoreError, ValueError):
+            return False
+
+    def _report(self, error: BaseException, value: object) -> None:
+        """Counts an outcome; logs what is a bug."""
+        host = self.host
+        if isinstance(error, host.rejections):
+            host.metrics.add("rejected")
+        elif isinstance(error, _INTERRUPTIONS):
+            host.metrics.add("interrupted")
+        else:
+            host.metrics.add("broken")
+            log.error(
+                "instance %s: stf broke on %s: %s: %s",
+                self.name,
+                type(value).__name__,
+                type(error).__name__,
+                error,
+                exc_info=error,
+                extra=host.extra(self.name, revision=self.revision),
+            )
+
+    def report_slow(self, event: object, seconds: float) -> None:
+        """Says that a transition took long: meanwhile nothing else ran on this loop."""
+        self.host.metrics.add("slow_stf")
+        payload = event.value if isinstance(event, Normal) else getattr(event, "result", None)
+        log.warning(
+            "instance %s: stf took %.3f s for %s",
+            self.name,
+            seconds,
+            type(payload).__name__,
+            extra=self.host.extra(self.name, revision=self.revision),
+        )
+
+    # ---- results -----------------------------------------------------------------------------------------
+
+    async def _take_result(self, job: ResultJob) -> None:
+        host, pending = self.host, job.pending
+        if pending.gone or pending.dead is not None:
+            host.metrics.add("results_dropped")
+            return
+        event = TrackedActionCompleted(pending.id, job.result, self._stamp())
+        data = host.codecs.completed(pending.action_id, job.data)
+        try:
+            await self.keeper.run(event, data, None, b"", pending)
+        except BaseException as error:
+            if self._ends_work(error):
+                raise
+            self._report(error, job.result)
+            await self._keep(job, error)
+        else:
+            host.metrics.add("accepted")
+
+    async def _keep(self, job: ResultJob, error: BaseException) -> None:
+        """Keeps a result that was not taken, in the outbox: to be tried after the next unit, and later on."""
+        host, pending = self.host, job.pending
+        settings = host.settings
+        pending.result = (job.result, job.data)
+        self._kept[pending] = None
+        interrupted = isinstance(error, _INTERRUPTIONS)
+        if not job.again:
+            pending.eager = True
+            pending.result_attempts += not interrupted
+            due = self._stamp() + settings.backoff.delay_ms(pending.result_attempts, host.jitter)
+            pending.not_before = due
+            pending.error = f"{type(error).__name__}: {error}"
+            if pending.result_attempts >= settings.result_attempts:
+                self.bury(
+                    pending, f"its result was not taken in {pending.result_attempts} tries: {pending.error}"
+                )
+            else:
+                pending.entry = host.timetable.at(due, partial(self.deliver, pending))
+            if not interrupted:
+                host.metrics.add("results_kept")
+                await self.keep_up([pending])
+
+    def keep_loaded(self, pending: Pending) -> None:
+        """Plans the delivery of a result that was found in the outbox at the start."""
+        self._kept[pending] = None
+        pending.eager = True
+        pending.entry = self.host.timetable.at(pending.not_before, partial(self.deliver, pending))
+
+    def deliver(self, pending: Pending, again: bool = False) -> None:
+        """Queues a kept result once more."""
+        if pending.result is not None and not pending.gone:
+            result, data = pending.result
+            self.put(ResultJob(pending, result, data, again))
+
+    def bury(self, pending: Pending, reason: str) -> None:
+        """Makes an action a dead letter, in memory."""
+        self._kept.pop(pending, None)
+        self.outbox.bury(pending, reason)
+        self.host.metrics.add("dead")
+        log.error(
+            "instance %s: action %s is a dead letter: %s",
+            self.name,
+            pending.action_id,
+            reason,
+            extra=self.host.extra(self.name, action_id=pending.action_id, attempt=pending.attempts),
+        )
+
+    # ---- after a commit ----------------------------------------------------------------------------------
+
+    def apply(self, plan: Plan, at: int) -> None:
+        """Follows a transition that is durable: ids leave and enter, what was emitted begins."""
+        host = self.host
+        self.revision += 1
+        self.at = at
+        for pending in plan.removed:
+            self.outbox.remove(pending)
+            self._kept.pop(pending, None)
+            if pending.entry is not None or pending is not plan.taken:
+                pending.let_go()
+        for pending in plan.emitted:
+            self.outbox.add(pending)
+            host.dispatcher.start(pending)
+        for action in plan.untracked:
+            host.dispatcher.observe(self, action)
+        if self._kept:
+            for pending in [kept for kept in self._kept if kept.eager]:
+                pending.eager = False
+                self.deliver(pending, again=True)
+
+    async def keep_up(self, changed: list[Pending]) -> None:
+        """Writes rows of the outbox as they are in memory; stops the instance if it is no longer ours."""
+        rows = tuple([pending.change() for pending in changed])
+        try:
+            await keep_up(self.host, self, Unit(self.name, self.epoch, None, (), rows))
+        except Fenced as error:
+            self.stop(error)
+            raise
+
+    # ---- reads -------------------------------------------------------------------------------------------
+
+    async def _read(self, job: ReadJob) -> None:
+        try:
+            look = job.look
+            found = await (self.keeper.copy() if look is None else self.keeper.read(look))
+        except Exception as error:
+            job.fail(error)
+        else:
+            if not job.answer.done():
+                job.answer.set_result(found)

@@ -1,0 +1,176 @@
+"""The instances of one runtime: opened once, stopped alone, tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fasm.errors import Fenced, NotOwner, StoreError
+from fasm.runtime._commits import Diverged, patiently
+from fasm.runtime._host import log
+from fasm.runtime._recovery import begin, recover
+from fasm.runtime.retry import Backoff
+from fasm.stores import Claim, Held
+
+if TYPE_CHECKING:
+    from fasm.runtime._host import Host
+    from fasm.runtime._instance import Instance
+
+__all__ = ["Members"]
+
+_BATCH = 256
+_BETWEEN_RESTARTS = Backoff(first_s=1.0, most_s=60.0)
+
+
+class Members:
+    """Knows the instances that this process runs, and those that it cannot run and why."""
+
+    def __init__(self) -> None:
+        self._host: Host
+        self._ready: dict[str, Instance] = {}
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._stopped: dict[str, BaseException] = {}
+        self._failures: dict[str, int] = {}
+        self._ending: dict[str, list[asyncio.Task[None]]] = {}
+        """Handlers of stopped instances that were cancelled and may not have ended yet."""
+
+    def begin(self, host: Host) -> None:
+        """Takes up work."""
+        self._host = host
+
+    @property
+    def stopped(self) -> dict[str, BaseException]:
+        """Why instances do not run, by name."""
+        return dict(self._stopped)
+
+    def ready(self) -> Iterable[Instance]:
+        """The instances that run."""
+        return self._ready.values()
+
+    def find(self, name: str) -> Instance | None:
+        """An instance that runs."""
+        return self._ready.get(name)
+
+    # ---- opening -----------------------------------------------------------------------------------------
+
+    async def open(self, name: str) -> Instance:
+        """Makes an instance ready that is not; whoever else wants it waits for the same.
+
+        Raises:
+            NotOwner: Another process runs it.
+            Exception: Why it does not run.
+        """
+        while (instance := self._ready.get(name)) is None:
+            if name in self._stopped:
+                raise self._stopped[name]
+            task = self._opening.get(name)
+            if task is None:
+                task = self._opening[name] = self._host.start(self._open(name))
+            await asyncio.shield(task)
+        return instance
+
+    async def _open(self, name: str) -> None:
+        try:
+            if ending := self._ending.pop(name, None):
+                await asyncio.wait(ending)  # an id is never executed twice at once
+            [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
+            if isinstance(claim, Held):
+                raise NotOwner(claim.owner, name)
+            await self._recover([claim])
+        finally:
+            del self._opening[name]
+
+    async def open_pending(self) -> None:
+        """Makes all instances ready that have work in the outbox and no owner."""
+        while not self._host.closing:
+            claims = await patiently(self._host, lambda: self._host.store.claim_pending(_BATCH))
+            claims = [claim for claim in claims if claim.instance not in self._opening]
+            if not claims:
+                return
+            task = self._host.start(self._recover(claims))
+            names = [claim.instance for claim in claims]
+            self._opening.update(dict.fromkeys(names, task))
+            try:
+                await task
+            finally:
+                for name in names:
+                    del self._opening[name]
+
+    async def _recover(self, claims: list[Claim]) -> None:
+        made = await recover(self._host, claims)
+        for claim, instance in zip(claims, made, strict=True):
+            if isinstance(instance, Exception):
+                self._fail(claim.instance, instance)
+            else:
+                self._stopped.pop(claim.instance, None)
+                self._failures.pop(claim.instance, None)
+                self._ready[claim.instance] = instance
+                begin(instance)
+
+    # ---- stopping ----------------------------------------------------------------------------------------
+
+    def note_stop(self, instance: Instance, error: BaseException) -> None:
+        """An instance stopped on its own account."""
+        if self._ready.get(instance.name) is instance:
+            del self._ready[instance.name]
+        running = [pending.task for pending in instance.outbox if pending.task is not None]
+        if running:
+            self._ending[instance.name] = running
+        if not self._host.halted:
+            self._fail(instance.name, error)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        """Lists what does not run and plans another try. Of what another process owns, it lets go."""
+        host = self._host
+        host.metrics.add("stopped")
+        if isinstance(error, Fenced):
+            host.metrics.add("fenced")
+            log.error("instance %s: another process took it over: %s", name, error, extra=host.extra(name))
+            return
+        log.error(
+            "instance %s: stopped: %s: %s",
+            name,
+            type(error).__name__,
+            error,
+            exc_info=error,
+            extra=host.extra(name),
+        )
+        self._stopped[name] = error
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        delay_ms = 0 if isinstance(error, Diverged) else _BETWEEN_RESTARTS.delay_ms(failures, host.jitter)
+        host.timetable.at(host.store.now() + delay_ms, lambda: self._try_again(name))
+
+    def _try_again(self, name: str) -> None:
+        if name in self._stopped and name not in self._opening and not self._host.closing:
+            del self._stopped[name]
+            self._opening[name] = self._host.start(self._open_alone(name))
+
+    async def _open_alone(self, name: str) -> None:
+        """As `_open`, with nobody to tell."""
+        try:
+            await self._open(name)
+        except NotOwner:
+            pass
+        except StoreError as error:
+            self._fail(name, error)
+
+    def lose_all(self, error: Fenced) -> None:
+        """The lease is lost: nothing here is ours any more."""
+        for instance in list(self._ready.values()):
+            instance.stop(error)
+
+    async def restart(self, name: str) -> None:
+        """Tries at once to make a stopped instance ready."""
+        self._stopped.pop(name, None)
+        await self.open(name)
+
+    async def halt(self, grace_s: float) -> None:
+        """Ends all work on instances."""
+        opening = set(self._opening.values())
+        for task in opening:
+            task.cancel()
+        if opening:
+            await asyncio.wait(opening)
+        if self._ready:
+            await asyncio.gather(*[instance.halt(grace_s) for instance in self._ready.values()])

@@ -1,0 +1,228 @@
+"""A state in memory: run `stf` on it, encode it, commit, and undo what was not committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from fasm._native import Actions
+from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
+from fasm.runtime._annotations import name_of
+from fasm.runtime._checks import describe
+from fasm.runtime._commits import Diverged, patiently, settle
+from fasm.runtime._host import log
+from fasm.runtime._outbox import Pending
+from fasm.runtime._plan import Plan
+from fasm.stores import KeyRow, Loaded, Transition, Unit
+
+if TYPE_CHECKING:
+    from fasm.runtime._host import Host
+    from fasm.runtime._instance import Instance
+
+__all__ = ["PlainKeeper"]
+
+
+class PlainKeeper:
+    """Keeps the state of one instance in memory.
+
+    Attributes:
+        state: The state; committed, but for the time of a transition.
+    """
+
+    needs_tail = True
+
+    def __init__(self, host: Host, instance: Instance) -> None:
+        self.state: Any = None
+        self._host = host
+        self._instance = instance
+        self._committed: bytes | None = None
+        """The state at the present revision, encoded; None where the last unit stored no snapshot."""
+        self._snapshot_due = 1
+        """The revision from which on a unit stores a snapshot."""
+
+    # ---- loading -----------------------------------------------------------------------------------------
+
+    async def load(self, loaded: Loaded) -> None:
+        """Brings the state to the committed revision, from the last snapshot and the log after it.
+
+        Raises:
+            StoreCorrupt: It cannot be decoded, is of a version that cannot be brought up, or does not replay.
+        """
+        snapshot, host = loaded.snapshot, self._host
+        if snapshot is None:
+            self.state = self._initial()
+            self._snapshot_due = 1
+        else:
+            self.state = host.codecs.decode_state(
+                snapshot.state, snapshot.version, host.version, host.upgrades
+            )
+            fresh = snapshot.version == host.version
+            self._snapshot_due = snapshot.revision + host.settings.snapshot_every if fresh else 1
+        for row in loaded.tail:
+            await self._replay(row.revision, row.version, row.input, row.at)
+        self._committed = host.codecs.state.encode(self.state)
+
+    def _initial(self) -> Any:
+        if self._host.initial is None:
+            raise InvalidArgument("initial: got None, expected a function that makes the first state")
+        return self._host.initial()
+
+    async def _replay(self, revision: int, version: int, data: bytes, at: int) -> None:
+        host, name = self._host, self._instance.name
+        if version != host.version:
+            raise StoreCorrupt(
+                f"instance {name!r}: version {version} of the machine wrote the transition to revision "
+                f"{revision}, which is in no snapshot yet, and this is version {host.version}; start the old "
+                "version once and stop it cleanly, or adopt the log with `fasm verify`"
+            )
+        try:
+            returned = host.stf(self.state, host.codecs.decode_event(data, at), host.new_actions())
+            if hasattr(returned, "__await__"):
+                returned = await returned
+        except Exception as error:
+            raise StoreCorrupt(
+                f"instance {name!r}: the transition to revision {revision} was accepted once and now raises "
+                f"{type(error).__name__}: {error}; the machine changed without a new version, or is random"
+            ) from error
+        self.state = self.state if returned is None else returned
+
+    async def restore(self) -> Any:
+        """Lets the machine emit what is outstanding.
+
+        Raises:
+            RestoreError: It raised, or it changed the state.
+        """
+        actions: Any = Actions()
+        try:
+            returned = self._host.restore(self.state, actions)
+            if hasattr(returned, "__await__"):
+                await returned
+        except FasmError:
+            raise
+        except Exception as error:
+            raise RestoreError(f"restore raised {type(error).__name__}: {error}") from error
+        if self._host.codecs.state.encode(self.state) != self._committed:
+            raise RestoreError("restore changed the state, which it may only read")
+        return actions
+
+    # ---- transitions -------------------------------------------------------------------------------------
+
+    async def run(
+        self, event: Any, data: bytes, key: str | None, fingerprint: bytes, taken: Pending | None
+    ) -> KeyRow | None:
+        """Makes one transition durable.
+
+        Returns:
+            None; or the row of the key, if the instance has seen it: then nothing has happened.
+
+        Raises:
+            Exception: What `stf` or the store raised. Nothing has happened; the state is as committed.
+        """
+        host, instance = self._host, self._instance
+        actions = host.new_actions()
+        started = perf_counter()
+        try:
+            returned = host.stf(self.state, event, actions)
+            if hasattr(returned, "__await__"):
+                returned = await returned
+        except host.rejections:
+            if not self._is_intact():
+                await self._rollback()
+            raise
+        except BaseException:
+            await self._rollback()
+            raise
+        ended = perf_counter()
+        if ended - started > host.settings.slow_stf_s:
+            instance.report_slow(event, ended - started)
+        try:
+            state = self._next_state(returned)
+            plan = Plan(host, instance, actions, taken)
+            unit, snapshot = self._unit(plan, state, event.at, data, key, fingerprint)
+            try:
+                row = await host.store.commit(unit)
+            except (StoreError, LedgerError) as error:
+                row = await settle(host, instance, unit, error)
+        except BaseException:
+            await self._rollback()
+            raise
+        host.metrics.record("commit_s", perf_counter() - ended)
+        if row is not None:
+            await self._rollback()
+            return row
+        self.state = state
+        self._committed = snapshot
+        instance.apply(plan, event.at)
+        if snapshot is not None:
+            self._snapshot_due = instance.revision + host.settings.snapshot_every
+        return None
+
+    def _next_state(self, returned: Any) -> Any:
+        if returned is None:
+            return self.state
+        if type(returned) is not type(self.state):
+            raise InvalidArgument(
+                f"stf returned {name_of(type(returned))}, expected None or a new {name_of(type(self.state))}"
+            )
+        return returned
+
+    def _unit(
+        self, plan: Plan, state: Any, at: int, data: bytes, key: str | None, fingerprint: bytes
+    ) -> tuple[Unit, bytes | None]:
+        host, instance = self._host, self._instance
+        snapshot = None
+        if instance.revision + 1 >= self._snapshot_due:
+            snapshot = host.codecs.state.encode(state)
+            host.checks.state(state, snapshot)
+        step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint)
+        removed = tuple([pending.action_id for pending in plan.removed])
+        return Unit(instance.name, instance.epoch, step, tuple(plan.rows), (), removed), snapshot
+
+    # ---- undoing -----------------------------------------------------------------------------------------
+
+    def _is_intact(self) -> bool:
+        """Whether a rejection left the state as it was, as far as this is worth a look."""
+        committed, host = self._committed, self._host
+        if committed is None or not host.checks.rejection_due(len(committed)):
+            return True
+        try:
+            now = host.codecs.state.encode(self.state)
+        except InvalidArgument:
+            now = b""
+        if now == committed:
+            return True
+        host.metrics.add("atomicity")
+        log.error(
+            "instance %s: a rejected transition changed the state, which is rebuilt: %s",
+            self._instance.name,
+            describe(host.codecs.state.decode(committed), self.state),
+            extra=host.extra(self._instance.name),
+        )
+        return False
+
+    async def _rollback(self) -> None:
+        """Makes the state the committed one again, from its encoded form or else from the store."""
+        try:
+            if self._committed is not None:
+                self.state = self._host.codecs.state.decode(self._committed)
+                return
+            name = self._instance.name
+            [loaded] = await patiently(self._host, lambda: self._host.store.load([name]))
+            if isinstance(loaded, StoreCorrupt):
+                raise loaded
+            await self.load(loaded)
+        except Exception as error:
+            raise Diverged(f"the committed state cannot be rebuilt: {error}") from error
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    async def read(self, look: Callable[[Any], Any]) -> Any:
+        """Runs a function on the state, between two units."""
+        found = look(self.state)
+        return await found if hasattr(found, "__await__") else found
+
+    async def copy(self) -> Any:
+        """The committed state, again."""
+        data = self._committed or self._host.codecs.state.encode(self.state)
+        return self._host.codecs.state.decode(data)
