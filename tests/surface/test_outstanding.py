@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from fasm import Actions, Outstanding, Timer, TrackedAction
+from fasm._native import opaque_types, structural_copy
 from fasm.errors import ActionsFull
 
 
@@ -107,6 +108,14 @@ def test_nothing_changes_when_the_container_is_full(add) -> None:
         add(outstanding, Actions[int, str](capacity=0))
     assert outstanding == before
     assert list(outstanding) == list(before)
+
+
+def test_the_walk_sees_what_is_outstanding() -> None:
+    outstanding = Outstanding[str]()
+    emitted(outstanding, "a")
+    copied = structural_copy(outstanding)
+    emitted(copied, "b")
+    assert (opaque_types(outstanding), list(outstanding), list(copied)) == ((), [1], [1, 2])
 
 
 def test_it_is_plain_data() -> None:

@@ -19,6 +19,7 @@ pub struct Known {
     pub deque_append: Py<PyAny>,
     pub member_descriptor: Py<PyType>,
     pub cached_property: Py<PyType>,
+    generic: Py<PyType>,
     subtype_dealloc: Option<ffi::destructor>,
     date: Type,
     time: Type,
@@ -55,6 +56,7 @@ impl Known {
             ordered_dict: class("collections", "OrderedDict")?,
             member_descriptor: class("types", "MemberDescriptorType")?,
             cached_property: class("functools", "cached_property")?,
+            generic: class("typing", "Generic")?,
             // SAFETY: the type is alive.
             subtype_dealloc: unsafe { (*plain).tp_dealloc },
             date: clock("date")?,
@@ -72,13 +74,15 @@ impl Known {
         self.ordered_dict.as_ptr().cast()
     }
 
-    /// Whether a class statement of Python code made the type.
+    /// Whether a class statement of Python code made the type, or its objects look as if one had.
     pub fn is_python_class(&self, ty: &Bound<'_, PyType>) -> bool {
         // SAFETY: the type is alive.
         let (flags, dealloc) =
             unsafe { ((*ty.as_type_ptr()).tp_flags, (*ty.as_type_ptr()).tp_dealloc) };
         let heap = flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
-        heap && dealloc.map(|f| f as usize) == self.subtype_dealloc.map(|f| f as usize)
+        // `Generic` is written in C since Python 3.12, and adds nothing to an object.
+        ty.as_type_ptr() == self.generic.as_ptr().cast()
+            || heap && dealloc.map(|f| f as usize) == self.subtype_dealloc.map(|f| f as usize)
     }
 
     /// The content of objects whose type is `ty` or has it as a base of the same layout.
