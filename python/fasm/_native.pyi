@@ -21,6 +21,7 @@ __all__ = [
     "TrackedAction",
     "TrackedActionCompleted",
     "UntrackedAction",
+    "__profile__",
     "__version__",
     "checkpoint",
     "fingerprint",
@@ -28,5 +29,8 @@ __all__ = [
     "set_suspending",
     "structural_copy",
 ]
+
+__profile__: str
+"""How the module was built: `release` or `debug`."""
 
 __version__: str

@@ -78,6 +78,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_other_interpreters()?;
+        module.add("__profile__", env!("FASM_PROFILE"))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
