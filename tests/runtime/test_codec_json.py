@@ -163,7 +163,8 @@ def test_a_value_comes_back_as_it_was(annotation: Any, value: Any) -> None:
     back = codec.decode(codec.encode(value))
     assert type(back) is type(value)
     assert back == value
-    assert repr(back) == repr(value)  # what == does not see: -0.0, the order of keys, maxlen, fold
+    # What == does not see: -0.0, the order of keys, maxlen, fold. A set has no order to keep.
+    assert isinstance(value, set) or repr(back) == repr(value)
 
 
 def test_not_a_number_comes_back() -> None:
