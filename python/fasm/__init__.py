@@ -24,11 +24,12 @@ from fasm.attempt import Attempt
 from fasm.errors import FasmError, RestoreError, TransitionError
 from fasm.machine import Action, ActionsContainer, Input, StateMachine, TransactionalState
 from fasm.outstanding import Outstanding
+from fasm.sim.explore import explore
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.marks import always, settled, sometimes, source
 from fasm.sim.once import once
-from fasm.sim.report import Failure, Report
+from fasm.sim.report import Exploration, Failure, Report
 from fasm.sim.scenario import NO_REPLY, NoReply, Scenario, ScenarioBase
 from fasm.sim.simulate import simulate
 from fasm.sim.simulate_async import simulate_async
@@ -43,6 +44,7 @@ __all__ = [
     "Actions",
     "ActionsContainer",
     "Attempt",
+    "Exploration",
     "Failure",
     "FasmError",
     "Faults",
@@ -74,6 +76,7 @@ __all__ = [
     "__version__",
     "always",
     "checkpoint",
+    "explore",
     "once",
     "settled",
     "simulate",

@@ -85,6 +85,19 @@ class Simulation:
         Returns the smallest found, the number of replays used, and what cut the search short, if anything did.
         """
 
+    def explore(
+        self,
+        parts: Any,
+        depth: int,
+        states: int,
+        max_faults: int,
+        wide: int,
+        in_flight: int,
+        budget_s: float | None,
+        /,
+    ) -> dict[str, Any]:
+        """Goes through every choice, breadth first."""
+
     def stop(self) -> None:
         """Asks the run in progress to end before its next step; callable from any thread."""
 

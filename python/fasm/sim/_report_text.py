@@ -20,6 +20,7 @@ def report_lines(report: Report) -> Iterator[str]:
         f"transitions: {report.accepted:,} accepted, {report.rejected:,} rejected, "
         f"{report.interrupted:,} interrupted"
     )
+    yield from _exploration_lines(report)
     yield from _tables(report)
     if report.opaque:
         yield f"opaque (compared by type only): {', '.join(report.opaque)}"
@@ -28,6 +29,21 @@ def report_lines(report: Report) -> Iterator[str]:
     for each in report.failures:
         yield ""
         yield from failure_lines(each)
+
+
+def _exploration_lines(report: Report) -> Iterator[str]:
+    explored = report.exploration
+    if explored is None:
+        return
+    sampled = ", some draws sampled" if explored.sampled else ""
+    yield (
+        f"explored: {_count(explored.states, 'situation')} up to depth {explored.depth}, "
+        f"{explored.frontier:,} not gone on from{sampled}"
+    )
+    if explored.crash_points:
+        total = sum(explored.crash_points.values())
+        yield f"crash points: {total:,}"
+        yield from _indented(f"{count:>8,}  {point}" for point, count in explored.crash_points.items())
 
 
 def failure_lines(failure: Failure) -> Iterator[str]:

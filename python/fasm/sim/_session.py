@@ -61,6 +61,7 @@ class Spec:
 class Parts:
     """The callables of one seed's scenario, as the native driver reads them."""
 
+    scenario: object
     machine: object
     initial: Callable[..., Any]
     sources: list[tuple[str, Callable[..., Any]]]
@@ -123,6 +124,7 @@ def make_parts(plan: ScenarioPlan, scenario: Any) -> Parts:
         return [(name, 1, getattr(scenario, name)) for name in names]
 
     return Parts(
+        scenario=scenario,
         machine=scenario.machine,
         initial=scenario.initial,
         sources=[(source.name, getattr(scenario, source.name)) for source in plan.sources],

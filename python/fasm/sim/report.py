@@ -11,7 +11,7 @@ from typing import Any
 from fasm.sim import _report_text
 from fasm.sim.verdict import Verdict
 
-__all__ = ["ActionCount", "Failure", "FaultCount", "InputCount", "Report"]
+__all__ = ["ActionCount", "Exploration", "Failure", "FaultCount", "InputCount", "Report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,27 @@ class FaultCount:
     chances: int = 0
     armed: int = 0
     fired: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """What an exploration went through.
+
+    Attributes:
+        states: Different situations: state, world and what is under way.
+        transitions: Steps performed, those that led to a known situation included.
+        depth: The longest path, in steps.
+        frontier: Situations that were reached but not gone on from, for lack of depth, states or time.
+        sampled: Whether a draw had too many choices to go through all.
+        crash_points: Crashes that were tried, by where they struck.
+    """
+
+    states: int
+    transitions: int
+    depth: int
+    frontier: int
+    sampled: bool
+    crash_points: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +140,7 @@ class Report:
         opaque: Types without fields to see, compared by type only.
         vacuous: What was never tested, one line each.
         notes: What the reader should know, such as laws that could not run.
+        exploration: What `explore` went through; None for a simulation.
         failures: The broken laws.
         elapsed_s: The time that it took, in seconds.
 
@@ -150,6 +172,7 @@ class Report:
     opaque: tuple[str, ...] = ()
     vacuous: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    exploration: Exploration | None = None
     failures: tuple[Failure, ...] = ()
     elapsed_s: float = field(compare=False)
 

@@ -63,7 +63,7 @@ impl<O> Driver<O> {
                 faults
             }
             Guide::Random(_) => CallFaults::NONE,
-            Guide::Script(_) => plan
+            Guide::Script(_) | Guide::Explore(_) => plan
                 .restores
                 .get(attempt)
                 .copied()
@@ -82,6 +82,10 @@ impl<O> Driver<O> {
                     Vec::new()
                 }
             }
+            Guide::Explore(repeats) if !repeats.zombie => Vec::new(),
+            Guide::Explore(_) => (0..self.schedule.queued())
+                .map(|at| self.schedule.queued_at(at))
+                .collect(),
             Guide::Script(player) => self
                 .schedule
                 .slots()

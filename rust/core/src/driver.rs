@@ -31,11 +31,33 @@ pub struct Counts {
     pub faults: FaultCounts,
 }
 
+impl Counts {
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.settle_steps += other.settle_steps;
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.interrupted += other.interrupted;
+        self.dropped_answers += other.dropped_answers;
+        self.faults.add(&other.faults);
+    }
+}
+
 /// Who says what happens next.
 #[derive(Debug)]
 pub enum Guide {
     Random(Box<Planner>),
     Script(Player),
+    /// Exploration names every step itself; what may be repeated is kept at hand.
+    Explore(Repeats),
+}
+
+/// Which of the faults that make something happen again are explored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    pub duplicate: bool,
+    pub resubmit: bool,
+    pub zombie: bool,
 }
 
 /// What became of a planned step.
@@ -111,6 +133,7 @@ impl<O> Driver<O> {
             let going_on = match self.guide {
                 Guide::Random(_) => self.random_step(host)?,
                 Guide::Script(_) => self.scripted_step(host)?,
+                Guide::Explore(_) => false,
             };
             if !going_on {
                 return Ok(End::Idle);
@@ -182,7 +205,7 @@ impl<O> Driver<O> {
         Ok(true)
     }
 
-    fn begin(&mut self, label: u64) {
+    pub(crate) fn begin(&mut self, label: u64) {
         self.label = label;
         self.place = 0;
     }

@@ -1,6 +1,7 @@
 //! What the driver needs from the outside: the machine, the world and the laws.
 
 use crate::draws::Draw;
+use crate::schedule::Schedule;
 use crate::step::{CallFaults, StepPlan};
 
 /// Why a run stops early.
@@ -214,6 +215,13 @@ pub trait Host {
     fn note_dead(&mut self, action: &Self::Obj);
     /// For messages.
     fn show(&mut self, object: &Self::Obj) -> String;
+    /// Whether this very situation came up before while settling; hosts that cannot tell say no.
+    fn seen_while_settling(
+        &mut self,
+        _schedule: &Schedule<Self::Obj>,
+    ) -> Result<bool, Halt<Self::Abort>> {
+        Ok(false)
+    }
     /// How the last transition that was not accepted explained itself; for messages.
     fn last_refusal(&mut self) -> String;
 }

@@ -4,6 +4,7 @@
 
 pub mod draws;
 pub mod driver;
+pub mod explore;
 pub mod faults;
 pub mod host;
 pub mod ledger;

@@ -71,6 +71,7 @@ impl<O> Driver<O> {
             let again = match &mut self.guide {
                 Guide::Random(planner) => planner.strikes(Fault::Resubmit, &mut self.counts.faults),
                 Guide::Script(player) => player.resubmits(self.label),
+                Guide::Explore(repeats) => repeats.resubmit,
             };
             if again {
                 self.schedule.resubmits.push((self.label, source, value));
@@ -156,7 +157,7 @@ impl<O> Driver<O> {
     fn due_after(&self, gap: u64) -> u64 {
         match self.guide {
             Guide::Random(_) => self.counts.steps + gap,
-            Guide::Script(_) => 0,
+            Guide::Script(_) | Guide::Explore(_) => 0,
         }
     }
 
@@ -255,6 +256,7 @@ impl<O> Driver<O> {
             _ if self.settling => false,
             Guide::Random(planner) => planner.strikes(Fault::Duplicate, &mut self.counts.faults),
             Guide::Script(player) => player.duplicates(origin),
+            Guide::Explore(repeats) => repeats.duplicate,
         }
     }
 

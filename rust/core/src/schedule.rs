@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::step::Origin;
 
 /// One outstanding id, from the commit that emitted it to the commit that takes its result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry<O> {
     pub origin: Origin,
     pub id: O,
@@ -35,14 +35,14 @@ enum Place {
 }
 
 /// A result that was taken and may come again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Late<O> {
     pub origin: Origin,
     pub id: O,
     pub result: O,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule<O> {
     entries: Vec<Option<Entry<O>>>,
     free: Vec<u32>,
@@ -91,6 +91,15 @@ impl<O> Default for Schedule<O> {
 }
 
 impl<O> Schedule<O> {
+    /// Nothing is under way, and nothing will come again.
+    pub fn is_bare(&self) -> bool {
+        self.outstanding == 0
+            && self.late.is_empty()
+            && self.zombies.is_empty()
+            && self.resubmits.is_empty()
+            && self.untracked.is_empty()
+    }
+
     pub fn outstanding(&self) -> usize {
         self.outstanding
     }

@@ -66,6 +66,7 @@ impl<O> Driver<O> {
         self.place = 0;
         let script = match &mut self.guide {
             Guide::Script(player) => Some(player.next_settling()),
+            Guide::Explore(_) => Some(Vec::new()),
             Guide::Random(_) => None,
         };
         self.look(host, script.as_deref());
@@ -97,6 +98,9 @@ impl<O> Driver<O> {
             }
             if self.counts.settle_steps >= limit {
                 return Err(self.restless(host, slot, limit));
+            }
+            if host.seen_while_settling(&self.schedule)? {
+                return Err(self.circling(host, slot));
             }
             if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
                 return Ok(false);
@@ -244,6 +248,20 @@ impl<O> Driver<O> {
         Halt::failed(
             "settle",
             format!("{result} for {action} is refused for ever: {refusal}"),
+        )
+    }
+
+    fn circling<H: Host<Obj = O>>(&self, host: &mut H, slot: u32) -> Halt<H::Abort> {
+        let action = self
+            .schedule
+            .entry(slot)
+            .map(|entry| host.show(&entry.action));
+        let (action, steps) = (action.unwrap_or_default(), self.counts.settle_steps);
+        Halt::failed(
+            "settle",
+            format!(
+                "a cycle: after {steps} settling steps all is as it was before, and next is {action}"
+            ),
         )
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Arguments;
 use std::rc::Rc;
 
-use fasm_core::draws::Method;
+use fasm_core::draws::{Draws, Method};
 use fasm_core::host::{Emissions, Halt, Outcome};
 use fasm_core::step::CallFaults;
 use pyo3::prelude::*;
@@ -94,10 +94,14 @@ impl<'py> PyHost<'_, 'py> {
             let Some(result) = self.last_result.clone() else {
                 return Ok(None);
             };
-            let id = self
-                .rng
-                .get()
-                .with_draws(|draws| FIRST_FRESH_ID + draws.below(Method::RandRange, FRESH_IDS));
+            // An exploration invents one id: all fresh ones are alike.
+            let choices = if self.exploration.is_some() {
+                1
+            } else {
+                FRESH_IDS
+            };
+            let fresh = |draws: &mut Draws| draws.below(Method::RandRange, choices);
+            let id = FIRST_FRESH_ID + self.rng.get().with_draws(fresh);
             let id = id
                 .into_pyobject(self.py)
                 .map_err(|error| Halt::Abort(error.into()))?;

@@ -2,6 +2,7 @@
 
 use fasm_core::draws::{Divergence, Draw};
 use fasm_core::host::{Commit, Emissions, Event, Failure, Halt, Host, Outcome, Standing};
+use fasm_core::schedule::Schedule;
 use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -10,6 +11,7 @@ use pyo3::types::PyTuple;
 use super::clock::Pace;
 use super::drive::{Driver, Injection};
 use super::emit::Container;
+use super::explore::Exploration;
 use super::handed::Handed;
 use super::ids::IdTable;
 use super::parts::Parts;
@@ -46,6 +48,8 @@ pub struct PyHost<'a, 'py> {
     /// The exception behind the last failure, for the user's traceback.
     pub cause: Option<PyErr>,
     pub pure_step: bool,
+    /// What only explorations need.
+    pub(super) exploration: Option<Exploration>,
     /// What `initial` drew.
     pub initial_draws: Vec<Draw>,
     /// Where a replay first drew something else than its record, and at which recorded step.
@@ -391,6 +395,10 @@ impl<'py> Host for PyHost<'_, 'py> {
 
     fn note_dead(&mut self, action: &Self::Obj) {
         self.note_action(action, Became::Dead);
+    }
+
+    fn seen_while_settling(&mut self, schedule: &Schedule<Self::Obj>) -> Checked<bool> {
+        self.circles(schedule)
     }
 
     fn show(&mut self, object: &Self::Obj) -> String {

@@ -15,7 +15,7 @@ pub struct IdTable {
     outstanding: Py<PyDict>,
     /// Finished ids: plain non-negative ints compactly, all others in two generations.
     ints: RecentInts,
-    others: [Py<PyDict>; 2],
+    others: [Option<Py<PyDict>>; 2],
 }
 
 impl IdTable {
@@ -23,8 +23,20 @@ impl IdTable {
         Self {
             outstanding: PyDict::new(py).unbind(),
             ints: RecentInts::default(),
-            others: [PyDict::new(py).unbind(), PyDict::new(py).unbind()],
+            others: [None, None],
         }
+    }
+
+    /// A copy that goes its own way.
+    pub fn fork(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self {
+            outstanding: copy(py, &self.outstanding)?,
+            ints: self.ints.clone(),
+            others: [
+                copy_of(py, self.others[0].as_ref())?,
+                copy_of(py, self.others[1].as_ref())?,
+            ],
+        })
     }
 
     pub fn enter(&mut self, id: &Bound<'_, PyAny>, slot: u32, again: bool) -> PyResult<Standing> {
@@ -50,8 +62,12 @@ impl IdTable {
         if let Some(number) = plain_int(id) {
             return Ok(self.ints.contains(number));
         }
-        let py = id.py();
-        Ok(self.others[0].bind(py).contains(id)? || self.others[1].bind(py).contains(id)?)
+        for generation in self.others.iter().flatten() {
+            if generation.bind(id.py()).contains(id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub fn retire(&mut self, id: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -61,12 +77,29 @@ impl IdTable {
             self.ints.insert(number);
             return Ok(());
         }
-        if self.others[0].bind(py).len() >= REMEMBERED {
+        if self.others[0]
+            .as_ref()
+            .is_some_and(|recent| recent.bind(py).len() >= REMEMBERED)
+        {
             self.others.swap(0, 1);
-            self.others[0] = PyDict::new(py).unbind();
+            self.others[0] = None;
         }
-        self.others[0].bind(py).set_item(id, py.None())
+        let recent = self.others[0].get_or_insert_with(|| PyDict::new(py).unbind());
+        recent.bind(py).set_item(id, py.None())
     }
+}
+
+/// A copy of a dict; an empty one is cheaper new.
+fn copy(py: Python<'_>, dict: &Py<PyDict>) -> PyResult<Py<PyDict>> {
+    let dict = dict.bind(py);
+    if dict.is_empty() {
+        return Ok(PyDict::new(py).unbind());
+    }
+    Ok(dict.copy()?.unbind())
+}
+
+fn copy_of(py: Python<'_>, dict: Option<&Py<PyDict>>) -> PyResult<Option<Py<PyDict>>> {
+    dict.map(|dict| copy(py, dict)).transpose()
 }
 
 fn plain_int(id: &Bound<'_, PyAny>) -> Option<u64> {

@@ -7,6 +7,7 @@ pub mod simulation;
 mod calls;
 mod clock;
 mod emit;
+mod explore;
 mod handed;
 mod host;
 mod ids;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// A user's law: its name, how often it runs, and the method.
@@ -40,6 +41,7 @@ impl<'py> Machine<'py> {
 
 #[derive(Debug)]
 pub struct Parts<'py> {
+    pub scenario: Bound<'py, PyAny>,
     pub machine: Machine<'py>,
     pub initial: Bound<'py, PyAny>,
     pub sources: Vec<Source<'py>>,
@@ -67,6 +69,7 @@ impl<'py> Parts<'py> {
             .getattr("sources")?
             .extract::<Vec<(String, Bound<'py, PyAny>)>>()?;
         Ok(Self {
+            scenario: parts.getattr("scenario")?,
             machine: Machine::of(parts.getattr("machine")?)?,
             initial: parts.getattr("initial")?,
             sources: sources
@@ -88,6 +91,68 @@ impl<'py> Parts<'py> {
             settled: laws(parts, "settled")?,
         })
     }
+}
+
+impl<'py> Parts<'py> {
+    /// The same methods on another scenario of the same class.
+    pub fn rebind(&mut self, scenario: Bound<'py, PyAny>) -> PyResult<()> {
+        let old = std::mem::replace(&mut self.scenario, scenario);
+        let new = self.scenario.clone();
+        let machine = new.getattr("machine")?;
+        if !machine.is(&self.machine.object) {
+            self.machine = Machine::of(machine)?;
+        }
+        let methods = [&mut self.initial, &mut self.execute];
+        let hooks = [
+            &mut self.observe,
+            &mut self.accepted,
+            &mut self.rejected,
+            &mut self.heal,
+            &mut self.unknown,
+        ];
+        let laws = self
+            .always
+            .iter_mut()
+            .chain(&mut self.sometimes)
+            .chain(&mut self.settled);
+        let all = methods
+            .into_iter()
+            .chain(hooks.into_iter().flatten())
+            .chain(self.sources.iter_mut().map(|source| &mut source.make))
+            .chain(laws.map(|law| &mut law.check));
+        for method in all {
+            rebind(method, &old, &new)?;
+        }
+        Ok(())
+    }
+}
+
+/// Binds a method of `old` to `new`; what is no method of it stays.
+fn rebind<'py>(
+    method: &mut Bound<'py, PyAny>,
+    old: &Bound<'py, PyAny>,
+    new: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: the type is a static object of the interpreter. The two accessors give borrowed references of an
+    // object that was just seen to be a bound method, and the constructor a new reference or an error.
+    unsafe {
+        let is_method = ffi::Py_TYPE(method.as_ptr()) == &raw mut PyMethod_Type;
+        if !is_method || PyMethod_Self(method.as_ptr()) != old.as_ptr() {
+            return Ok(());
+        }
+        let bound = PyMethod_New(PyMethod_Function(method.as_ptr()), new.as_ptr());
+        *method = Bound::from_owned_ptr_or_err(new.py(), bound)?;
+    }
+    Ok(())
+}
+
+// CPython's own functions for bound methods, which PyO3 does not declare.
+unsafe extern "C" {
+    static mut PyMethod_Type: ffi::PyTypeObject;
+    fn PyMethod_New(function: *mut ffi::PyObject, object: *mut ffi::PyObject)
+    -> *mut ffi::PyObject;
+    fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+    fn PyMethod_Self(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
 fn laws<'py>(parts: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Law<'py>>> {

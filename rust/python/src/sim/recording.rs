@@ -185,28 +185,28 @@ fn plain_faults<'py>(py: Python<'py>, faults: &CallFaults) -> PyResult<Bound<'py
     Ok(dict)
 }
 
-fn read_step(plain: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<RecordedStep> {
-    let plain = plain.cast::<PyDict>().map_err(|_| bad("not an object"))?;
-    let mut plan = StepPlan::new(read_kind(plain, sources)?);
-    if let Some(advance) = plain.get_item("advance_ms")? {
+fn read_step(stored: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<RecordedStep> {
+    let stored = stored.cast::<PyDict>().map_err(|_| bad("not an object"))?;
+    let mut plan = StepPlan::new(read_kind(stored, sources)?);
+    if let Some(advance) = stored.get_item("advance_ms")? {
         plan.advance_ms = advance
             .extract()
             .map_err(|_| bad("advance_ms is no int of at least 0"))?;
     }
-    if let Some(faults) = plain.get_item("faults")? {
+    if let Some(faults) = stored.get_item("faults")? {
         plan.call = read_faults(&faults)?;
     }
-    if let Some(restores) = plain.get_item("restores")? {
+    if let Some(restores) = stored.get_item("restores")? {
         for faults in restores.try_iter()? {
             plan.restores.push(read_faults(&faults?)?);
         }
     }
-    let draws = match plain.get_item("draws")? {
+    let draws = match stored.get_item("draws")? {
         Some(draws) => read_draws(&draws)?,
         None => Vec::new(),
     };
     Ok(RecordedStep {
-        label: field(plain, "label")?,
+        label: field(stored, "label")?,
         plan,
         draws,
     })

@@ -148,6 +148,7 @@ impl Simulation {
                 (Some((weights.to_vec(), *rates, in_flight)), Vec::new())
             }
             Guide::Script(player) => (None, player.skipped_labels().to_vec()),
+            Guide::Explore(_) => (None, Vec::new()),
         };
         let kind = failure
             .as_ref()
@@ -190,7 +191,7 @@ impl Simulation {
         }
     }
 
-    fn host<'a, 'py>(
+    pub(super) fn host<'a, 'py>(
         &'a self,
         py: Python<'py>,
         mut parts: Parts<'py>,
@@ -233,6 +234,7 @@ impl Simulation {
             pure_step: false,
             initial_draws: Vec::new(),
             divergence: None,
+            exploration: None,
             plan_kind: None,
             plan_source: None,
             ids: IdTable::new(py),
@@ -269,7 +271,7 @@ impl Simulation {
 
 impl PyHost<'_, '_> {
     /// The state that the run starts with.
-    fn begin(&mut self) -> Checked<()> {
+    pub(super) fn begin(&mut self) -> Checked<()> {
         let returned = self.parts.initial.call1((&self.rng,));
         let state = self.hook("initial", returned)?;
         self.initial_draws = self.take_draws();

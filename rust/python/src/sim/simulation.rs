@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::explore::Limits;
 use super::options::{rates, settings};
 use super::parts::Parts;
 use super::recording::Recording;
@@ -168,6 +169,30 @@ impl Simulation {
         ))
     }
 
+    /// Goes through every choice, breadth first.
+    #[pyo3(signature = (parts, depth, states, max_faults, wide, in_flight, budget_s, /))]
+    #[allow(clippy::too_many_arguments)]
+    fn explore<'py>(
+        &self,
+        parts: &Bound<'py, PyAny>,
+        depth: u32,
+        states: usize,
+        max_faults: u32,
+        wide: u64,
+        in_flight: usize,
+        budget_s: Option<f64>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let limits = Limits {
+            depth,
+            states,
+            max_faults,
+            wide,
+            in_flight,
+            budget_s,
+        };
+        self.explore_all(parts, &limits)
+    }
+
     /// What happened in all seeds so far.
     fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let tally = std::mem::take(&mut *self.lock());
@@ -215,7 +240,7 @@ impl Simulation {
         ran
     }
 
-    fn new_tally(&self) -> Tally {
+    pub(super) fn new_tally(&self) -> Tally {
         let tally = self.lock();
         Tally::new(
             tally.inputs.len(),
@@ -225,7 +250,7 @@ impl Simulation {
         )
     }
 
-    fn keep(&self, tally: Tally, opaque: &[String]) {
+    pub(super) fn keep(&self, tally: Tally, opaque: &[String]) {
         let leftovers = self.lock().merge(tally);
         // Classes may die here, which runs Python code: not under the lock.
         drop(leftovers);

@@ -41,6 +41,19 @@ impl<'py> State<'py> {
         })
     }
 
+    /// Goes on with another object of the same kind.
+    pub fn replace(&mut self, object: Bound<'py, PyAny>) -> PyResult<()> {
+        if self.transaction.is_some() {
+            *self = Self::new(object)?;
+        } else {
+            self.object = object;
+            self.pending = None;
+            self.kept = None;
+            self.known = None;
+        }
+        Ok(())
+    }
+
     pub fn is_transaction(&self) -> bool {
         self.transaction.is_some()
     }

@@ -101,14 +101,7 @@ impl Tally {
 
     /// Adds the counts of a finished run.
     pub fn add(&mut self, counts: &Counts) {
-        let total = &mut self.counts;
-        total.steps += counts.steps;
-        total.settle_steps += counts.settle_steps;
-        total.accepted += counts.accepted;
-        total.rejected += counts.rejected;
-        total.interrupted += counts.interrupted;
-        total.dropped_answers += counts.dropped_answers;
-        total.faults.add(&counts.faults);
+        self.counts.add(counts);
     }
 
     /// Adds another tally of the same simulation; gives back what is left of it.

@@ -1,0 +1,140 @@
+"""`explore`: every choice instead of random ones, breadth first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from fasm import _check
+from fasm.errors import SimulationFailed
+from fasm.sim._collect import make_failure, totals_of
+from fasm.sim._explain import Explained, tell
+from fasm.sim._session import Broken, Session, make_spec
+from fasm.sim.faults import Faults
+from fasm.sim.laws import Laws
+from fasm.sim.options import SimulateOptions
+from fasm.sim.plan import inspect_scenario
+from fasm.sim.report import Exploration, Report
+from fasm.sim.verdict import Verdict
+
+__all__ = ["explore"]
+
+
+def explore(
+    scenario: Callable[[], Any],
+    *,
+    depth: int = 8,
+    states: int = 1_000_000,
+    max_faults: int = 1,
+    faults: Faults = Faults(),  # noqa: B008 - frozen
+    laws: Laws = Laws(atomicity="always", purity="always"),  # noqa: B008 - frozen
+    in_flight: int = 64,
+    wide: int = 16,
+    settle_steps: int = 1_000,
+    budget_s: float | None = None,
+    check: bool = True,
+) -> Report:
+    """Goes through every choice of a scenario, breadth first, so that the first failure has a shortest trace.
+
+    A choice is: which source speaks, what it draws, which action executes, which result arrives, which fault
+    strikes and where: every crash point is one of them. State and scenario are copied at every step, and
+    situations that were met before are not gone on from. From every situation the run is settled.
+
+    Args:
+        scenario: A class or a function without arguments; called once.
+        depth: Steps from the start.
+        states: Situations after which no new ones are gone on from.
+        max_faults: Faults on one path.
+        faults: Kinds with a rate above 0 are explored; the rate itself plays no part.
+        laws: Which laws of every machine are checked; `determinism` plays no part.
+        in_flight: No input is made while so many ids are outstanding.
+        wide: A draw of more choices than this is sampled once instead of listed.
+        settle_steps: The bound of settling from one situation; 10 more per outstanding id.
+        budget_s: Seconds after which the exploration ends.
+        check: Whether FAILED raises.
+
+    Returns:
+        The report, with `exploration`. PROVED: nothing new was left, no draw was sampled, nothing was opaque.
+        UNDETERMINED: no law was broken, but not everything was tried.
+
+    Raises:
+        SimulationFailed: With `check`, a law was broken.
+        InvalidArgument: An argument or the scenario is wrong; the message names it.
+
+    Example:
+        >>> from fasm.examples.counter import CounterScenario
+        >>> explore(CounterScenario, depth=3).exploration.depth
+        3
+    """
+    started = time.perf_counter()
+    for name, value in (("depth", depth), ("states", states), ("in_flight", in_flight), ("wide", wide)):
+        _check.integer(name, value, at_least=1)
+    _check.integer("max_faults", max_faults, at_least=0)
+    _check.integer("settle_steps", settle_steps, at_least=1)
+    _check.flag("check", check)
+    if budget_s is not None:
+        _check.number("budget_s", budget_s, at_least=0, above=True)
+    for name, value, kind in (("faults", faults, Faults), ("laws", laws, Laws)):
+        if not isinstance(value, kind):
+            raise _check.invalid(name, value, f"a {kind.__name__} object, such as {kind.__name__}()")
+    plan = inspect_scenario(scenario)
+    options = SimulateOptions(
+        seeds=(), steps=depth, faults=faults, laws=laws, swarm=False, in_flight=in_flight,
+        settle_steps=None, budget_s=budget_s, jobs=1, executor=None, shrink_replays=0, shrink_s=0,
+        max_failures=1, strict=False, check=check, progress=None,
+    )  # fmt: skip
+    session = Session(plan, options, replace(make_spec(plan, options), settle_base=settle_steps))
+    found = session.native.explore(
+        session.parts(), depth, states, max_faults, wide, in_flight, budget_s
+    )
+    report = _report(session, found, time.perf_counter() - started)
+    if check and report.verdict is Verdict.FAILED:
+        raise SimulationFailed(report)
+    return report
+
+
+def _report(session: Session, found: dict[str, Any], elapsed_s: float) -> Report:
+    totals = totals_of(session.plan, session.native.tally(), 1, invisible=False)
+    exploration = Exploration(
+        states=found["states"],
+        transitions=found["transitions"],
+        depth=found["depth"],
+        frontier=found["frontier"],
+        sampled=found["sampled"],
+        crash_points=found["crash_points"],
+    )
+    whole = exploration.frontier == 0 and not exploration.sampled and not found["opaque"]
+    failures = ()
+    if found["failure"] is not None:
+        failures = (make_failure(_explained(session, found), 1),)
+    verdict = Verdict.FAILED if failures else Verdict.PROVED if whole else Verdict.UNDETERMINED
+    ended = "failures" if failures else "budget" if found["stopped"] else "complete" if whole else "bounds"
+    return Report(
+        scenario=session.plan.name,
+        verdict=verdict,
+        ended=ended,
+        seeds=1,
+        steps=found["transitions"],
+        settle_steps=totals.settle_steps,
+        inputs=totals.inputs,
+        actions=totals.actions,
+        laws=totals.laws,
+        reached=totals.reached,
+        opaque=totals.opaque,
+        exploration=exploration,
+        failures=failures,
+        elapsed_s=elapsed_s,
+    )
+
+
+def _explained(session: Session, found: dict[str, Any]) -> Explained:
+    law, message = found["failure"]
+    recording = found["recording"]
+    told, trace = tell(session, recording, law)
+    broken = Broken(
+        seed=0, step=len(recording), law=law, message=message, kind="", settling=recording.settles,
+        steps=len(recording), drawn={}, cause=None,
+    )  # fmt: skip
+    return Explained(broken, recording, told or message, trace)
