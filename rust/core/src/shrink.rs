@@ -202,13 +202,13 @@ impl Shrinker {
         if prompt != self.best {
             self.attempt(replays, &prompt)?;
         }
-        for index in 0..self.best.steps.len() {
+        let mut index = 0;
+        // An attempt that succeeds can end earlier, so the number of steps is looked up each time.
+        while index < self.best.steps.len() {
             for simpler in simpler_steps(&self.best, index) {
                 self.attempt(replays, &simpler)?;
-                if index >= self.best.steps.len() {
-                    return Ok(());
-                }
             }
+            index += 1;
         }
         Ok(())
     }
