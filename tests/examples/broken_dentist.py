@@ -1,11 +1,15 @@
-"""The original's dentist in a hostile world. Its own simulation never crashes and repeats nothing."""
+"""The original's dentist in a hostile world, and twins of ours.
+
+The original's own simulation never crashes and repeats nothing.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import fasm
-from fasm import NO_REPLY, NoReply, Rng, TrackedAction
+from fasm import NO_REPLY, Actions, NoReply, Rng, TrackedAction
+from fasm.examples.dentist import Clinic, Dentist, DentistScenario, machine
 from tests.parity.upstream_dentist import (
     AptType,
     BookingState,
@@ -111,3 +115,39 @@ class PendingScenario(UpstreamDentistScenario):
     """A bank may say: not yet."""
 
     pending_chance = 0.3
+
+
+class RemembersTooLong(Dentist):
+    """Our own dentist, but what is settled stays outstanding in the state."""
+
+    def _answered(
+        self,
+        state: Clinic,
+        number: int,
+        result: machine.Result,
+        at: int,
+        actions: Actions[int, machine.Effect, machine.Notify],
+    ) -> None:
+        if not isinstance(result, machine.Settled):
+            super()._answered(state, number, result, at, actions)
+
+
+class RemembersTooLongScenario(DentistScenario):
+    machine = RemembersTooLong()
+
+
+class Underpaid(Dentist):
+    """Our own dentist, but a visit gives the money back."""
+
+    def _requested(
+        self, state: Clinic, request: machine.Request, actions: Actions[int, machine.Effect, machine.Notify]
+    ) -> None:
+        if not isinstance(request, machine.Visit):
+            super()._requested(state, request, actions)
+        elif request.number in state.bookings:
+            state.payments.emit(actions, machine.Release(request.number))
+            del state.bookings[request.number]
+
+
+class UnderpaidScenario(DentistScenario):
+    machine = Underpaid()

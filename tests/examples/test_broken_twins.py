@@ -43,6 +43,8 @@ TWINS: list[tuple[type[Any], Faults, str]] = [
     ),
     (dentist.PendingScenario, NONE, "restore"),
     (dentist.PartialScenario, NONE, "invariant:bookings_are_paid"),
+    (dentist.RemembersTooLongScenario, HEAVY, "restore"),
+    (dentist.UnderpaidScenario, NONE, "invariant:every_hold_has_an_end"),
 ]
 
 

@@ -21,6 +21,7 @@ from fasm.examples.dentist.machine import (
     Hold,
     NotYet,
     Release,
+    Request,
     RequestAny,
     RequestSlot,
     Result,
@@ -51,6 +52,7 @@ class DentistScenario:
         self.accounts: dict[int, Account] = {}
         self.results: dict[int, Held | Declined | Settled] = {}
         self.complaints: list[str] = []
+        self.visited: set[int] = set()
         self.flaky = True
 
     def initial(self, rng: Rng) -> Clinic:
@@ -97,11 +99,9 @@ class DentistScenario:
             case Check():
                 return self._decide(rng, number)
             case Capture(hold):
-                self._settle(hold)
-                self.accounts[hold].captured = True
+                self._end(hold).captured = True
             case Release(hold):
-                self._settle(hold)
-                self.accounts[hold].released = True
+                self._end(hold).released = True
             case Timer():
                 raise AssertionError("timers are not executed")
             case _:
@@ -118,10 +118,15 @@ class DentistScenario:
         self.accounts[number] = Account(held)
         return Held(held)
 
-    def _settle(self, number: int) -> None:
-        account = self.accounts[number]
-        if account.captured or account.released:
-            self.complaints.append(f"hold {number} is settled a second time")
+    def _end(self, number: int) -> Account:
+        account = self.accounts.setdefault(number, Account(0))
+        if account != Account(account.cents) or not account.cents:
+            self.complaints.append(f"hold {number} was never made, or has ended before")
+        return account
+
+    def accepted(self, value: Request) -> None:
+        if isinstance(value, Visit):
+            self.visited.add(value.number)
 
     def heal(self) -> None:
         self.flaky = False
@@ -175,3 +180,5 @@ class DentistScenario:
         for number, account in self.accounts.items():
             ends = (number in state.bookings) + account.captured + account.released
             assert ends == 1 or (ends == 0 and number in waiting), f"hold {number}: {account}"
+            due = number in self.visited
+            assert account.captured == due or number in waiting, f"hold {number}, visited {due}: {account}"
