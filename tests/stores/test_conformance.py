@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fasm.stores.conformance import StoreConformance
-from tests.stores.harnesses import MemoryHarness, SqliteHarness
+from tests.stores.harnesses import MemoryHarness, PostgresHarness, SqliteHarness
 
 
 class TestMemory(StoreConformance):
@@ -26,3 +26,10 @@ class TestSqlite(StoreConformance):
     @pytest.fixture
     def harness(self, tmp_path: Path) -> SqliteHarness:
         return SqliteHarness(tmp_path)
+
+
+@pytest.mark.postgres
+class TestPostgres(StoreConformance):
+    @pytest.fixture
+    def harness(self, postgres_dsn: str, postgres_schema: str) -> PostgresHarness:
+        return PostgresHarness(postgres_dsn, postgres_schema)

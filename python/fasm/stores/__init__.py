@@ -1,6 +1,7 @@
 """Where the runtime keeps what must survive a crash."""
 
 from fasm.stores.memory import Failure, MemoryStore, Plan
+from fasm.stores.postgres import PostgresStore
 from fasm.stores.protocol import (
     Change,
     Claim,
@@ -38,6 +39,7 @@ __all__ = [
     "MemoryStore",
     "OutboxRow",
     "Plan",
+    "PostgresStore",
     "Pruned",
     "Snapshot",
     "SqliteStore",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NoReturn
 
 from fasm._check import integer, invalid
-from fasm.errors import Fenced, InvalidArgument, StoreConflict, StoreCorrupt, StoreError
+from fasm.errors import (
+    DuplicateActionId,
+    Fenced,
+    InvalidArgument,
+    StoreConflict,
+    StoreCorrupt,
+    StoreError,
+    UnknownActionId,
+)
 from fasm.stores._rows import Change, Emission, Transition, Unit
 
 INT64 = 2**63
@@ -103,7 +111,21 @@ def _bytes(name: str, value: object) -> None:
         raise invalid(name, value, "bytes")
 
 
-def refused(error: Exception, value: Unit) -> Exception:
+def ids(value: Unit, present: Container[str]) -> None:
+    """Checks the ids of a unit against those in the outbox. Ids leave before others enter."""
+    leaving = set[str]()
+    for action_id in value.removed:
+        if action_id not in present or action_id in leaving:
+            raise UnknownActionId(action_id)
+        leaving.add(action_id)
+    entering = set[str]()
+    for new in value.emitted:
+        if new.action_id in entering or (new.action_id in present and new.action_id not in leaving):
+            raise DuplicateActionId(new.action_id)
+        entering.add(new.action_id)
+
+
+def refused(error: BaseException, value: Unit) -> Exception:
     """Explains why a database did not take a unit: by the unit's own fault, if there is one."""
     try:
         unit(value)

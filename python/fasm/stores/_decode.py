@@ -69,7 +69,7 @@ def outbox_row(row: Sequence[Any]) -> OutboxRow:
         result_attempts,
         dead,
     ) = row
-    if seal(payload, revision, position) != sealed:
+    if seal(payload) != sealed:
         raise StoreCorrupt(f"instance {instance!r}: action {action_id} does not match its checksum")
     if result is not None and seal(result, revision) != result_sealed:
         raise StoreCorrupt(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fasm.errors import DuplicateActionId, StoreCorrupt, UnknownActionId
+from fasm.errors import StoreCorrupt
 from fasm.stores import _check
 from fasm.stores._rows import (
     Change,
@@ -109,7 +109,7 @@ class Tables:
                 return row.keys[step.key]
             if step.revision != row.revision:
                 raise _check.conflict(unit.instance, step.revision, row.revision)
-        _check_ids(unit, row.outbox)
+        _check.ids(unit, row.outbox)
         if step is not None:
             _advance(row, step, unit.epoch)
         _write_outbox(unit, row)
@@ -168,19 +168,6 @@ class Tables:
         rows = [action for row in self.rows.values() for action in row.outbox.values()]
         dead = sum(action.dead is not None for action in rows)
         return Stats(len(self.rows), len(rows) - dead, dead)
-
-
-def _check_ids(unit: Unit, outbox: Mapping[str, OutboxRow]) -> None:
-    leaving = set[str]()
-    for action_id in unit.removed:
-        if action_id not in outbox or action_id in leaving:
-            raise UnknownActionId(action_id)
-        leaving.add(action_id)
-    entering = set[str]()
-    for new in unit.emitted:
-        if new.action_id in entering or (new.action_id in outbox and new.action_id not in leaving):
-            raise DuplicateActionId(new.action_id)
-        entering.add(new.action_id)
 
 
 def _write_outbox(unit: Unit, row: Instance) -> None:

@@ -45,8 +45,8 @@ class Harness(ABC):
         """Lets a handle vanish as if its process had died: claims stay as they are."""
         raise SkipTest("the harness cannot let a handle crash")
 
-    async def expire(self, store: Store) -> None:
-        """Returns once the lease of a handle that renews no more has run out."""
+    async def expire(self, store: Store | None = None) -> None:
+        """Returns once the lease of a handle has run out; None: those of all handles."""
         raise SkipTest("the harness cannot let a lease run out")
 
     async def damage(self, instance: str) -> None:

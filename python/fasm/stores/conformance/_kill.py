@@ -54,7 +54,7 @@ class Kill:
         log = await store.log("eu", limit=1_000_000)
         assert [row.revision for row in log] == list(range(1, loaded.revision + 1))
         if harness.many:
-            await harness.expire(store)
+            await harness.expire()
         await own(store, "eu")
         await store.close()
         return loaded.revision

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from fasm.errors import DuplicateActionId, FasmError, UnknownActionId
+from fasm.errors import FasmError
 from fasm.stores import _check
 from fasm.stores._rows import Change, KeyRow, Transition, Unit
 from fasm.stores._seal import seal
@@ -139,7 +139,7 @@ def _emitted_rows(db: sqlite3.Connection, unit: Unit) -> list[tuple[object, ...]
     for position, new in enumerate(unit.emitted):
         _no_nul(new.action_id)
         _no_nul(new.kind)
-        sealed = seal(new.payload, revision, position)
+        sealed = seal(new.payload)
         head = (unit.instance, new.action_id, revision, position, new.kind, new.payload, sealed)
         rows.append((*head, new.attempts, new.not_before))
     return rows
@@ -164,17 +164,13 @@ def _write_changes(db: sqlite3.Connection, changed: Sequence[tuple[Unit, Change]
             for unit, change in changed
         ],
     )
-    for unit, change in changed:
-        if change.payload is not None:
-            _replace_payload(db, unit, change, change.payload)
-
-
-def _replace_payload(db: sqlite3.Connection, unit: Unit, change: Change, payload: tuple[str, bytes]) -> None:
-    where = (unit.instance, change.action_id, change.revision)
-    row = db.execute(_sql.POSITION, where).fetchone()
-    if row is not None:
-        sealed = seal(payload[1], change.revision, row[0])
-        db.execute(_sql.REPLACE_PAYLOAD, (*payload, sealed, *where))
+    replaced = [
+        (*change.payload, seal(change.payload[1]), unit.instance, change.action_id, change.revision)
+        for unit, change in changed
+        if change.payload is not None
+    ]
+    if replaced:
+        db.executemany(_sql.REPLACE_PAYLOAD, replaced)
 
 
 # ---- one by one --------------------------------------------------------------------------------------------
@@ -215,22 +211,9 @@ def _explain(db: sqlite3.Connection, unit: Unit) -> KeyRow | None:
                 return KeyRow(*row)
         if step.revision != found:
             raise _check.conflict(unit.instance, step.revision, found)
-    _check_ids(db, unit)
+    named = {*unit.removed, *[new.action_id for new in unit.emitted]}
+    _check.ids(unit, {action_id for action_id in named if _in_outbox(db, unit.instance, action_id)})
     return None
-
-
-def _check_ids(db: sqlite3.Connection, unit: Unit) -> None:
-    leaving = set[str]()
-    for action_id in unit.removed:
-        if action_id in leaving or not _in_outbox(db, unit.instance, action_id):
-            raise UnknownActionId(action_id)
-        leaving.add(action_id)
-    entering = set[str]()
-    for new in unit.emitted:
-        held = new.action_id not in leaving and _in_outbox(db, unit.instance, new.action_id)
-        if held or new.action_id in entering:
-            raise DuplicateActionId(new.action_id)
-        entering.add(new.action_id)
 
 
 def _in_outbox(db: sqlite3.Connection, instance: str, action_id: str) -> bool:

@@ -91,7 +91,6 @@ REMOVE = "DELETE FROM fasm_outbox WHERE instance = ? AND action_id = ?"
 EMIT = "INSERT INTO fasm_outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', NULL, NULL, 0, NULL)"
 CHANGE = """UPDATE fasm_outbox SET attempts = ?, not_before = ?, error = ?, result = ?, result_seal = ?,
     result_attempts = ?, dead = ? WHERE instance = ? AND action_id = ? AND revision = ?"""
-POSITION = "SELECT position FROM fasm_outbox WHERE instance = ? AND action_id = ? AND revision = ?"
 IN_OUTBOX = "SELECT 1 FROM fasm_outbox WHERE instance = ? AND action_id = ?"
 REPLACE_PAYLOAD = """UPDATE fasm_outbox SET kind = ?, payload = ?, seal = ?
     WHERE instance = ? AND action_id = ? AND revision = ?"""

@@ -1,0 +1,295 @@
+"""`PostgresStore`: what the event loop sees of three connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import override
+
+from fasm._check import integer, invalid, number
+from fasm.errors import Fenced, StoreCorrupt, StoreError
+from fasm.stores import _check
+from fasm.stores._owner import new_owner, wall_clock
+from fasm.stores._rows import (
+    Claim,
+    Held,
+    InstanceRow,
+    KeyRow,
+    Loaded,
+    LogRow,
+    OutboxRow,
+    Pruned,
+    Stats,
+    StoreInfo,
+    Unit,
+)
+from fasm.stores.postgres import _schema, _sql
+from fasm.stores.postgres._claims import Claims
+from fasm.stores.postgres._line import Address, Line
+from fasm.stores.postgres._reads import Reads
+from fasm.stores.postgres._writer import Writer
+from fasm.stores.protocol import Store
+
+if TYPE_CHECKING:
+    import asyncpg
+
+__all__ = ["PostgresStore"]
+
+T = TypeVar("T")
+
+
+class PostgresStore(Store):
+    """Keeps the instances of one machine in one schema of a PostgreSQL database, for any number of processes.
+
+    Each instance is owned by one process at a time, through the lease of that process and an epoch that every
+    write names. Times are the database's. A process uses three connections: one that writes, one for
+    ownership, one that reads. They need sessions of their own: behind a pooler, use session pooling.
+
+    Args:
+        dsn: The address, as asyncpg takes it.
+        schema: The schema of the tables (`fasm_*`); made if missing. One for each machine.
+        lease_s: How long a process keeps its instances without a sign of life.
+        statement_timeout_s: The longest that one statement may take or wait for a lock.
+        connect_timeout_s: The longest that connecting may take.
+        max_batch: The most units in one statement.
+        options: More arguments of `asyncpg.connect`, such as `ssl` or `password`.
+
+    Example:
+        ```python
+        store = PostgresStore("postgresql://app@db.internal/app", schema="payments")
+        async with fasm.Runtime(Payments(), initial=Bank, store=store, execute=call_processor) as runtime:
+            await runtime.submit(Pay("ann", 5))
+        ```
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        schema: str = "fasm",
+        lease_s: float = 15.0,
+        statement_timeout_s: float = 10.0,
+        connect_timeout_s: float = 10.0,
+        max_batch: int = 512,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        _check.text("dsn", dsn)
+        _check.text("schema", schema)
+        if len(schema.encode()) > _LONGEST_NAME:
+            raise invalid("schema", schema, f"a name of at most {_LONGEST_NAME} bytes")
+        self._schema = schema
+        self._lease = number("lease_s", lease_s, at_least=0, above=True, at_most=86_400)
+        self._address = Address(
+            dsn,
+            number("statement_timeout_s", statement_timeout_s, at_least=0, above=True, at_most=86_400),
+            number("connect_timeout_s", connect_timeout_s, at_least=0, above=True, at_most=86_400),
+            dict(options or {}),
+        )
+        self._max_batch = integer("max_batch", max_batch, at_least=1)
+        self._script = ""
+        self._reads = Reads(schema)
+        self._clock_ms = 0.0  # the database's time minus our monotonic one
+        self._reader: Line | None = None
+        self._control: Line | None = None
+        self._claims: Claims | None = None
+        self._writer: Writer | None = None
+        self._owner = ""
+
+    @property
+    @override
+    def owner(self) -> str:
+        return self._claims.owner if self._claims is not None else self._owner
+
+    @property
+    @override
+    def lease_s(self) -> float | None:
+        return self._lease
+
+    @override
+    def now(self) -> int:
+        """The database's time, as of the last time it was heard, moved on by a monotonic clock."""
+        return int(time.monotonic() * 1_000 + self._clock_ms) if self._clock_ms else wall_clock()
+
+    def _hear_time(self, database_ms: int, sent: float) -> None:
+        self._clock_ms = database_ms - (sent + time.monotonic()) / 2 * 1_000
+
+    # ---- opening and closing -------------------------------------------------------------------------------
+
+    @override
+    async def open(self, machine: str | None, /) -> StoreInfo:
+        _check.machine(machine)
+        if self._reader is not None:
+            raise StoreError("the store is open already")
+        read_only = {"default_transaction_read_only": "on"} if machine is None else {}
+        self._reader = Line(self._address, read_only)
+        try:
+            info = await self._open(self._reader, machine)
+        except BaseException:
+            await self.close()
+            raise
+        return info
+
+    async def _open(self, reader: Line, machine: str | None) -> StoreInfo:
+        sent = time.monotonic()
+        self._hear_time(await reader.run(lambda connection: connection.fetchval(_sql.NOW)), sent)
+        if machine is None:
+            self._owner = new_owner()
+            return await reader.run(lambda connection: _schema.look(connection, self._schema))
+        self._control = Line(self._address, {})
+        self._claims = Claims(self._schema, self._lease, new_owner)
+        self._writer = Writer(self._address, self._schema, self._max_batch, self._claims)
+        info = await self._control.run(
+            lambda connection: _schema.open_schema(connection, self._schema, machine, self._script)
+        )
+        await self._writer.line.run(_require_durable)
+        await self._control.run(lambda connection: self._require_claims().claim(connection, []))
+        return info
+
+    @override
+    async def close(self) -> None:
+        """Ends the lease, which frees every instance, after the units that wait are written."""
+        reader, control, claims, writer = self._reader, self._control, self._claims, self._writer
+        self._owner = self.owner
+        self._reader = self._control = self._claims = self._writer = None
+        closing = asyncio.ensure_future(_close(reader, control, claims, writer))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        await asyncio.shield(closing)
+
+    # ---- units ---------------------------------------------------------------------------------------------
+
+    @override
+    def commit(self, unit: Unit, /) -> asyncio.Future[KeyRow | None]:
+        if self._writer is not None:
+            return self._writer.put(unit)
+        answer: asyncio.Future[KeyRow | None] = asyncio.get_running_loop().create_future()
+        answer.set_exception(self._closed())
+        return answer
+
+    @override
+    async def was_committed(self, instance: str, epoch: int, revision: int, /) -> bool:
+        return await self._read(lambda c: self._reads.was_committed(c, instance, epoch, revision))
+
+    # ---- ownership -----------------------------------------------------------------------------------------
+
+    @override
+    async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
+        _check.names("instances", instances)
+        claims, names = self._require_claims(), list(instances)
+        return await self._write(lambda connection: claims.claim(connection, names))
+
+    @override
+    async def claim_pending(self, limit: int, /) -> list[Claim]:
+        _check.limit(limit)
+        claims = self._require_claims()
+        return await self._write(lambda connection: claims.claim_pending(connection, limit))
+
+    @override
+    async def renew(self) -> None:
+        claims, sent = self._require_claims(), time.monotonic()
+        now = await self._write(claims.renew)
+        if now is None:
+            raise Fenced(f"the lease of {claims.owner} ran out before it was renewed")
+        self._hear_time(now, sent)
+
+    @override
+    async def release(self, instances: Sequence[str], /) -> None:
+        _check.names("instances", instances)
+        claims, names = self._require_claims(), list(instances)
+        await self._write(lambda connection: claims.release(connection, names))
+
+    # ---- reads ---------------------------------------------------------------------------------------------
+
+    @override
+    async def load(self, instances: Sequence[str], /, *, tail: bool = True) -> list[Loaded | StoreCorrupt]:
+        _check.names("instances", instances)
+        names = list(instances)
+        return await self._read(lambda connection: self._reads.load(connection, names, tail))
+
+    @override
+    async def find_keys(self, instance: str, keys: Sequence[str], /) -> list[KeyRow | None]:
+        _check.names("keys", keys)
+        wanted = list(keys)
+        return await self._read(lambda connection: self._reads.find_keys(connection, instance, wanted))
+
+    @override
+    async def instances(self, after: str = "", limit: int = 1_000) -> list[InstanceRow]:
+        _check.limit(limit)
+        return await self._read(lambda connection: self._reads.instances(connection, after, limit))
+
+    @override
+    async def outbox(
+        self, *, dead: bool, after: tuple[str, str] = ("", ""), limit: int = 1_000
+    ) -> list[OutboxRow]:
+        _check.limit(limit)
+        return await self._read(lambda connection: self._reads.outbox(connection, dead, after, limit))
+
+    @override
+    async def log(self, instance: str, after: int = 0, limit: int = 1_000) -> list[LogRow]:
+        _check.limit(limit)
+        return await self._read(lambda connection: self._reads.log(connection, instance, after, limit))
+
+    @override
+    async def prune(self, *, keys_before: int, log_before: int, limit: int = 10_000) -> Pruned:
+        _check.limit(limit)
+        return await self._prune(keys_before, log_before, limit, replayed=True)
+
+    async def _prune(self, keys_before: int, log_before: int, limit: int, *, replayed: bool) -> Pruned:
+        claims = self._require_claims()
+        return await self._write(lambda c: claims.prune(c, keys_before, log_before, limit, replayed))
+
+    @override
+    async def stats(self) -> Stats:
+        return await self._read(self._reads.stats)
+
+    # ---- connections ---------------------------------------------------------------------------------------
+
+    def _closed(self) -> StoreError:
+        return StoreError(_check.CLOSED if self._reader is None else _check.READ_ONLY)
+
+    def _require_claims(self) -> Claims:
+        if self._claims is None:
+            raise self._closed()
+        return self._claims
+
+    async def _write(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        if self._control is None:
+            raise self._closed()
+        return await self._control.run(work)
+
+    async def _read(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        if self._reader is None:
+            raise self._closed()
+        return await self._reader.run(work)
+
+
+_LONGEST_NAME = 63
+_closing = set[asyncio.Future[None]]()
+
+
+async def _require_durable(connection: asyncpg.Connection) -> None:
+    """Refuses a server that acknowledges what it may lose."""
+    for setting in ("synchronous_commit", "fsync", "full_page_writes"):
+        value = await connection.fetchval("SELECT current_setting($1)", setting)
+        if value == "off":
+            raise StoreError(
+                f"PostgreSQL has {setting} off: a commit that was acknowledged could be lost. Turn it on"
+            )
+
+
+async def _close(
+    reader: Line | None, control: Line | None, claims: Claims | None, writer: Writer | None
+) -> None:
+    if writer is not None:
+        await writer.close()
+    if control is not None and claims is not None:
+        try:
+            await control.run(claims.depart)
+        except StoreError:  # it cannot be told now: the lease ends by itself
+            control.abandon()
+        await control.close()
+    if reader is not None:
+        await reader.close()
