@@ -103,9 +103,13 @@ impl Actions {
         self.lock().adds
     }
 
-    /// Empties the container.
+    /// Empties the container and starts its counts anew, so that it can serve another transition.
     pub fn take(&self) -> Emitted {
-        std::mem::take(&mut self.lock().emitted)
+        let mut held = self.lock();
+        held.adds = 0;
+        held.refuse_at = None;
+        held.fired = false;
+        std::mem::take(&mut held.emitted)
     }
 
     fn with_capacity(capacity: Option<usize>) -> Self {
@@ -203,7 +207,9 @@ impl Actions {
 
     /// Drops all actions and all ids given up.
     fn clear(&self) {
-        drop(self.take());
+        // The counts go on: a refusal that is due stays due.
+        let dropped = std::mem::take(&mut self.lock().emitted);
+        drop(dropped);
     }
 
     /// The most actions that the container takes, or None.

@@ -17,13 +17,9 @@ class Kind(Enum):
     FILLING = (45, 150_00)
     ROOT_CANAL = (60, 200_00)
 
-    @property
-    def minutes(self) -> int:
-        return self.value[0]
-
-    @property
-    def cents(self) -> int:
-        return self.value[1]
+    def __init__(self, minutes: int, cents: int) -> None:
+        self.minutes = minutes
+        self.cents = cents
 
 
 @dataclass(frozen=True, order=True)
