@@ -6,8 +6,9 @@ import random
 import time
 from typing import Any
 
-from fasm import Actions, Normal, Rng, TrackedAction, TrackedActionCompleted
 from machines import CounterScenario, ShopScenario
+
+from fasm import Actions, Normal, Rng, TrackedAction, TrackedActionCompleted
 
 
 def counter(steps: int, rng: Any = None) -> float:

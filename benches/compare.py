@@ -2,7 +2,7 @@
 
 Run it as `python benches/compare.py`; `--quick` takes about a minute, `--json` prints JSON alone.
 
-All rows of a table come from interleaved rounds of one process. A row is the median of its rounds, a ratio the
+Rows of a table come from interleaved rounds of one process. A row is the median of its rounds, a ratio the
 median of the ratios of single rounds. Times are CPU times of one thread. What counts is the ratios: absolute
 numbers belong to the machine at hand.
 """
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import bare
 import growth
 import peers
-from fasm import Faults, Laws
 from machines import CounterScenario, ShopScenario
 from measure import Case, Ratio, Row, as_json, loop, ratio, rounds, rows, simulate, speed, subject
+
+from fasm import Faults, Laws
 
 # One process start per call, whatever the length of the run: it has a row of its own.
 AUTO = Laws(determinism=False)

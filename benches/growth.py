@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import fasm
 from machines import QuestionsScenario, ShopScenario, TimersScenario
+
+import fasm
 
 LAWS = fasm.Laws(determinism=False)
 FEWEST = 300_000

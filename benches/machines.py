@@ -86,7 +86,7 @@ class ShopScenario:
         return Orders()
 
     @fasm.source
-    def small(self, rng: Rng, state: Orders) -> int:
+    def small(self, rng: Rng, state: Orders) -> int | None:
         return rng.randint(1, 10)
 
     @fasm.source
