@@ -127,7 +127,7 @@ impl<O> Driver<O> {
     /// Performs the steps. The caller settles afterwards.
     pub fn run<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<End, Halt<H::Abort>> {
         while self.counts.steps < self.steps {
-            if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
+            if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
                 return Ok(End::Stopped);
             }
             let going_on = match self.guide {

@@ -7,10 +7,11 @@ use crate::step::{CallFaults, StepPlan};
 /// Why a run stops early.
 #[derive(Debug)]
 pub enum Halt<A> {
-    /// A law is broken.
-    Failed(Failure),
+    /// A law is broken. Boxed, like the other: nearly every call of the host succeeds, and what it returns is
+    /// moved often.
+    Failed(Box<Failure>),
     /// Something that must leave at once (Ctrl-C, a usage error): not a failure of the machine.
-    Abort(A),
+    Abort(Box<A>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +37,14 @@ impl Switches {
 
 impl<A> Halt<A> {
     pub fn failed(law: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Failed(Failure {
+        Self::Failed(Box::new(Failure {
             law: law.into(),
             message: message.into(),
-        })
+        }))
+    }
+
+    pub fn abort(reason: A) -> Self {
+        Self::Abort(Box::new(reason))
     }
 }
 

@@ -102,7 +102,7 @@ impl<O> Driver<O> {
             if host.seen_while_settling(&self.schedule)? {
                 return Err(self.circling(host, slot));
             }
-            if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
+            if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
                 return Ok(false);
             }
             let has_result = self
@@ -173,7 +173,7 @@ impl<O> Driver<O> {
             if self.counts.settle_steps >= limit {
                 return Err(self.restless(host, slot, limit));
             }
-            if !host.proceed(self.counts.steps).map_err(Halt::Abort)? {
+            if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
                 return Ok(Round::Stopped);
             }
             self.now_ms = self.now_ms.max(at);

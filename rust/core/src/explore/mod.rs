@@ -189,8 +189,10 @@ where
     pub fn run(mut self, host: &mut H) -> Result<Explored, H::Abort> {
         match self.search(host) {
             Ok(()) => {}
-            Err(Halt::Abort(error)) => return Err(error),
-            Err(Halt::Failed(failure)) => self.explored.failure = Some((failure, self.recording())),
+            Err(Halt::Abort(error)) => return Err(*error),
+            Err(Halt::Failed(failure)) => {
+                self.explored.failure = Some((*failure, self.recording()))
+            }
         }
         self.explored.states = self.seen.len();
         self.explored.frontier += self.queue.len();
@@ -219,7 +221,7 @@ where
             }
             if !host
                 .proceed(self.explored.transitions)
-                .map_err(Halt::Abort)?
+                .map_err(Halt::abort)?
             {
                 self.explored.stopped = true;
                 self.explored.frontier += 1;

@@ -58,10 +58,10 @@ impl<'py> PyHost<'_, 'py> {
         let py = self.py;
         let tracked = action
             .cast::<TrackedAction>()
-            .map_err(|error| Halt::Abort(error.into()))?;
+            .map_err(|error| Halt::abort(error.into()))?;
         let id = tracked.get().id.bind(py).clone();
         self.check_handed(action, "action")?;
-        let attempt = self.attempt(&id, attempt).map_err(Halt::Abort)?;
+        let attempt = self.attempt(&id, attempt).map_err(Halt::abort)?;
         let execute = &self.parts.execute;
         let returned = match &attempt {
             Some(attempt) => execute.call1((&self.rng, action, attempt)),
@@ -81,7 +81,7 @@ impl<'py> PyHost<'_, 'py> {
         if self.pure_step {
             self.handed
                 .remember(&result, self.walker)
-                .map_err(Halt::Abort)?;
+                .map_err(Halt::abort)?;
         }
         self.last_result = Some(result.clone());
         Ok(Some(result))
@@ -104,7 +104,7 @@ impl<'py> PyHost<'_, 'py> {
             let id = FIRST_FRESH_ID + self.rng.get().with_draws(fresh);
             let id = id
                 .into_pyobject(self.py)
-                .map_err(|error| Halt::Abort(error.into()))?;
+                .map_err(|error| Halt::abort(error.into()))?;
             return Ok(Some((id.into_any(), result)));
         };
         let returned = unknown.call1((&self.rng,));
@@ -128,7 +128,7 @@ impl<'py> PyHost<'_, 'py> {
         bump(&mut self.tally.laws, "restore", 1);
         let before = self.before_reading()?;
         let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
-        let injections = self.injections(faults).map_err(Halt::Abort)?;
+        let injections = self.injections(faults).map_err(Halt::abort)?;
         let returned = self
             .parts
             .machine
@@ -201,7 +201,7 @@ impl<'py> PyHost<'_, 'py> {
     ) -> Checked<Before<'py>> {
         let mut before = Before::default();
         self.refusal = None;
-        let aborts = |error| Halt::Abort(error);
+        let aborts = Halt::abort;
         if faults.crash {
             self.state.keep(self.walker).map_err(aborts)?;
         }
@@ -234,7 +234,7 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(());
         };
         bump(&mut self.tally.laws, "purity", 1);
-        if self.walker.fingerprint(event).map_err(Halt::Abort)? != expected {
+        if self.walker.fingerprint(event).map_err(Halt::abort)? != expected {
             let shown = self.settings.show(event);
             return Err(self.fail_with("purity", format!("stf changed its input, now {shown}")));
         }
@@ -244,7 +244,7 @@ impl<'py> PyHost<'_, 'py> {
         if self
             .walker
             .fingerprint(&self.parts.machine.object)
-            .map_err(Halt::Abort)?
+            .map_err(Halt::abort)?
             != expected
         {
             let name = &self.driver.machine;
@@ -298,7 +298,7 @@ impl<'py> PyHost<'_, 'py> {
             .view(&self.driver)
             .map_err(|error| self.blame(error, "state:snapshot"))?;
         let Some(view) = view else { return Ok(None) };
-        let copy = self.walker.copy(&view).map_err(Halt::Abort)?;
+        let copy = self.walker.copy(&view).map_err(Halt::abort)?;
         Ok(Some(copy.into_bound(self.py)))
     }
 
@@ -325,7 +325,7 @@ impl<'py> PyHost<'_, 'py> {
         let (Some(copy), Some(view)) = (&before.copy, view) else {
             return Ok(String::new());
         };
-        let difference = self.walker.difference(copy, &view).map_err(Halt::Abort)?;
+        let difference = self.walker.difference(copy, &view).map_err(Halt::abort)?;
         Ok(difference.map_or_else(String::new, |found| {
             format!(
                 " at state{}: {} became {}",
@@ -339,7 +339,7 @@ impl<'py> PyHost<'_, 'py> {
         if self
             .handed
             .unchanged(object, self.walker)
-            .map_err(Halt::Abort)?
+            .map_err(Halt::abort)?
         {
             return Ok(());
         }

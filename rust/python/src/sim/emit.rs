@@ -25,12 +25,12 @@ impl<'py> Container<'py> {
         faults: &CallFaults,
     ) -> Checked<Bound<'py, PyAny>> {
         if let Some(make) = &machine.new_actions {
-            return make.call0().map_err(Halt::Abort);
+            return make.call0().map_err(Halt::abort);
         }
         let actions = match self.spare.take() {
             Some(spare) => spare,
             None => Actions::create(py, None)
-                .map_err(Halt::Abort)?
+                .map_err(Halt::abort)?
                 .into_bound(py),
         };
         if faults.actions_full > 0 {
@@ -49,7 +49,7 @@ impl<'py> Container<'py> {
     ) -> Checked<()> {
         let actions = match container.cast_into_exact::<Actions>() {
             Ok(actions) => actions,
-            Err(other) => return read_foreign(&other.into_inner(), out).map_err(Halt::Abort),
+            Err(other) => return read_foreign(&other.into_inner(), out).map_err(Halt::abort),
         };
         out.adds = actions.get().adds() as u32;
         out.actions_full = faults.actions_full > 0 && actions.get().fired();

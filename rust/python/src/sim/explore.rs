@@ -50,7 +50,7 @@ impl<'py> Fork for PyHost<'_, 'py> {
         Ok(Image {
             state: self.state.object.clone(),
             scenario: world.then(|| self.parts.scenario.clone()),
-            ids: self.ids.fork(self.py).map_err(Halt::Abort)?,
+            ids: self.ids.fork(self.py).map_err(Halt::abort)?,
             last_result: self.last_result.clone(),
             round: self.round,
         })
@@ -60,18 +60,18 @@ impl<'py> Fork for PyHost<'_, 'py> {
         let state = self
             .walker
             .copy(&image.state)
-            .map_err(Halt::Abort)?
+            .map_err(Halt::abort)?
             .into_bound(self.py);
-        self.state.replace(state).map_err(Halt::Abort)?;
+        self.state.replace(state).map_err(Halt::abort)?;
         if let Some(scenario) = &image.scenario {
             let scenario = self
                 .walker
                 .copy(scenario)
-                .map_err(Halt::Abort)?
+                .map_err(Halt::abort)?
                 .into_bound(self.py);
-            self.parts.rebind(scenario).map_err(Halt::Abort)?;
+            self.parts.rebind(scenario).map_err(Halt::abort)?;
         }
-        self.ids = image.ids.fork(self.py).map_err(Halt::Abort)?;
+        self.ids = image.ids.fork(self.py).map_err(Halt::abort)?;
         self.last_result.clone_from(&image.last_result);
         self.round = image.round;
         self.refusal = None;
@@ -88,7 +88,7 @@ impl<'py> Fork for PyHost<'_, 'py> {
             .view(&self.driver)
             .map_err(|error| self.blame(error, "state:snapshot"))?;
         let state = view.unwrap_or_else(|| self.state.object.clone());
-        let state = self.walker.fingerprint(&state).map_err(Halt::Abort)?.hash;
+        let state = self.walker.fingerprint(&state).map_err(Halt::abort)?.hash;
         if self
             .exploration
             .as_ref()
@@ -99,13 +99,13 @@ impl<'py> Fork for PyHost<'_, 'py> {
         let world = self
             .walker
             .fingerprint(&self.parts.scenario)
-            .map_err(Halt::Abort)?
+            .map_err(Halt::abort)?
             .hash;
         Ok(state.rotate_left(1) ^ world)
     }
 
     fn hash(&mut self, object: &Bound<'py, PyAny>) -> Checked<u128> {
-        Ok(self.walker.fingerprint(object).map_err(Halt::Abort)?.hash)
+        Ok(self.walker.fingerprint(object).map_err(Halt::abort)?.hash)
     }
 
     fn counts_attempts(&self) -> bool {
@@ -207,9 +207,9 @@ impl Simulation {
         });
         match host.begin() {
             Ok(()) => {}
-            Err(Halt::Abort(error)) => return Err(error),
+            Err(Halt::Abort(error)) => return Err(*error),
             Err(Halt::Failed(failure)) => {
-                let failure = Some((failure, fasm_core::recording::Recording::default()));
+                let failure = Some((*failure, fasm_core::recording::Recording::default()));
                 return Ok(Explored {
                     failure,
                     ..Explored::default()

@@ -1,7 +1,7 @@
 //! The simulator's host: calls the user's machine and scenario for the core driver, and looks at the state.
 
 use fasm_core::draws::{Divergence, Draw};
-use fasm_core::host::{Commit, Emissions, Event, Failure, Halt, Host, Outcome, Standing};
+use fasm_core::host::{Commit, Emissions, Event, Halt, Host, Outcome, Standing};
 use fasm_core::schedule::Schedule;
 use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::exceptions::PyException;
@@ -72,7 +72,7 @@ impl<'py> PyHost<'_, 'py> {
     /// An error from user code becomes a failure of `law`, unless it must leave at once.
     pub(super) fn blame(&mut self, error: PyErr, law: &str) -> Halt<PyErr> {
         if self.must_leave(&error) {
-            return Halt::Abort(error);
+            return Halt::abort(error);
         }
         let message = self.settings.describe(self.py, &error);
         self.cause = Some(error);
@@ -86,7 +86,7 @@ impl<'py> PyHost<'_, 'py> {
     }
 
     pub(super) fn invalid(message: String) -> Halt<PyErr> {
-        Halt::Abort(InvalidArgument::new_err(message))
+        Halt::abort(InvalidArgument::new_err(message))
     }
 
     /// Calls a hook of the scenario to its end; an exception is `scenario:<name>`.
@@ -213,14 +213,14 @@ impl<'py> Host for PyHost<'_, 'py> {
         out: &mut Emissions<Self::Obj>,
     ) -> Checked<Outcome> {
         self.plan_source = Self::kind_of(event);
-        let object = self.event(event, now_ms).map_err(Halt::Abort)?;
+        let object = self.event(event, now_ms).map_err(Halt::abort)?;
         self.trace.event(&object, self.settings);
         let before = self.before_transition(faults, &object)?;
         if let Err(error) = self.state.begin(&self.driver) {
             return self.interrupted_by(error);
         }
         let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
-        let injections = self.injections(faults).map_err(Halt::Abort)?;
+        let injections = self.injections(faults).map_err(Halt::abort)?;
         let returned = self
             .parts
             .machine
@@ -305,7 +305,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.state
             .crash(&self.driver, self.walker)
             .map_err(|error| self.blame(error, "state:reopen"))?;
-        self.renew_machine().map_err(Halt::Abort)
+        self.renew_machine().map_err(Halt::abort)
     }
 
     fn restore(&mut self, faults: &CallFaults, out: &mut Emissions<Self::Obj>) -> Checked<bool> {
@@ -317,7 +317,7 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn fired(&mut self, at: i64) -> Checked<Self::Obj> {
-        let fired = Fired::create(self.py, at).map_err(Halt::Abort)?;
+        let fired = Fired::create(self.py, at).map_err(Halt::abort)?;
         Ok(fired.into_bound(self.py).into_any())
     }
 
@@ -384,7 +384,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         if self.pure_step {
             self.handed
                 .remember(action, self.walker)
-                .map_err(Halt::Abort)?;
+                .map_err(Halt::abort)?;
         }
         Ok(())
     }
@@ -458,7 +458,7 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(Outcome::Interrupted);
         }
         if self.must_leave(&error) {
-            return Err(Halt::Abort(error));
+            return Err(Halt::abort(error));
         }
         if self.settings.is_rejection(py, &error) {
             self.refusal = Some(error);
@@ -504,10 +504,7 @@ impl<'py> PyHost<'_, 'py> {
 
     pub(super) fn fail_with(&mut self, law: &str, message: String) -> Halt<PyErr> {
         self.cause = None;
-        Halt::Failed(Failure {
-            law: law.to_owned(),
-            message,
-        })
+        Halt::failed(law, message)
     }
 
     /// After a crash the machine object is what it was when the seed began.

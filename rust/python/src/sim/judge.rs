@@ -88,7 +88,7 @@ impl<'py> PyHost<'_, 'py> {
         match self.driver.finish(returned, &name, &[]).result {
             Ok(answer) if answer.is_none() => Ok(Verdict::Holds),
             Ok(answer) if answer.is_exact_instance_of::<PyBool>() => {
-                let holds = answer.extract().map_err(Halt::Abort)?;
+                let holds = answer.extract().map_err(Halt::abort)?;
                 Ok(if holds {
                     Verdict::Holds
                 } else {
@@ -99,7 +99,7 @@ impl<'py> PyHost<'_, 'py> {
                 "law {name} returned {}, expected None, True or False",
                 self.settings.show(&answer)
             ))),
-            Err(error) if self.must_leave(&error) => Err(Halt::Abort(error)),
+            Err(error) if self.must_leave(&error) => Err(Halt::abort(error)),
             Err(error) => {
                 let message = self.settings.describe(self.py, &error);
                 self.cause.get_or_insert(error);
@@ -114,7 +114,7 @@ impl<'py> PyHost<'_, 'py> {
         let name = Rc::clone(&goal.name);
         let answer = self.hook(&name, returned)?;
         if answer.is_exact_instance_of::<PyBool>() {
-            return answer.extract().map_err(Halt::Abort);
+            return answer.extract().map_err(Halt::abort);
         }
         Err(Self::invalid(format!(
             "sometimes {name} returned {}, expected True or False",

@@ -134,8 +134,8 @@ impl Simulation {
         host.tally.add(&core.counts);
         let (end, failure) = match outcome {
             Ok(end) => (Some(end), None),
-            Err(Halt::Failed(failure)) => (None, Some(failure)),
-            Err(Halt::Abort(error)) => return Err(error),
+            Err(Halt::Failed(failure)) => (None, Some(*failure)),
+            Err(Halt::Abort(error)) => return Err(*error),
         };
         let recording = core.recording().map(std::mem::take).map(|mut recording| {
             recording.initial = std::mem::take(&mut host.initial_draws);
@@ -280,7 +280,7 @@ impl PyHost<'_, '_> {
                 "initial returned None, expected the state that the machine starts with",
             )));
         }
-        self.state = State::new(state).map_err(Halt::Abort)?;
+        self.state = State::new(state).map_err(Halt::abort)?;
         self.always()
     }
 }
