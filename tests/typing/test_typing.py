@@ -17,7 +17,7 @@ from fasm import simulate
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-RIGHT = ["payments.py", "shapes.py"]
+RIGHT = ["payments.py", "shapes.py", "shipped_examples.py"]
 WRONG = ["wrong_machine.py", "wrong_scenario.py"]
 
 Errors = dict[str, dict[int, str]]
