@@ -143,16 +143,26 @@ impl Planner {
 
     /// Whether a fault is planned at this chance.
     pub fn strikes(&mut self, fault: Fault, counts: &mut FaultCounts) -> bool {
-        let threshold = self.thresholds[fault as usize];
-        if threshold == 0 {
+        if self.thresholds[fault as usize] == 0 {
             return false;
         }
         counts.chance(fault);
-        let hit = u64::from(self.rng.next_u32()) < threshold;
+        let hit = self.dice(fault);
         if hit {
             counts.armed(fault);
         }
         hit
+    }
+
+    /// The dice alone, for faults whose chances show only when the call is over.
+    fn dice(&mut self, fault: Fault) -> bool {
+        let threshold = self.thresholds[fault as usize];
+        threshold > 0 && u64::from(self.rng.next_u32()) < threshold
+    }
+
+    /// Whether the fault is on in this seed.
+    pub fn is_on(&self, fault: Fault) -> bool {
+        self.thresholds[fault as usize] > 0
     }
 
     pub fn pick(&mut self, count: usize) -> usize {
@@ -178,13 +188,13 @@ impl Planner {
     pub fn call_faults(&mut self, commit: Fault, counts: &mut FaultCounts) -> CallFaults {
         let mut faults = CallFaults::NONE;
         faults.crash = self.strikes(commit, counts);
-        if self.strikes(Fault::ActionsFull, counts) {
+        if self.dice(Fault::ActionsFull) {
             faults.actions_full = self.rng.below(u64::from(self.most_adds)) as u32 + 1;
         }
-        if self.strikes(Fault::Cancel, counts) {
+        if self.dice(Fault::Cancel) {
             faults.cancel = self.rng.below(u64::from(self.most_suspensions)) as u32 + 1;
         }
-        if self.strikes(Fault::StateError, counts) {
+        if self.dice(Fault::StateError) {
             faults.state_error = self.rng.below(u64::from(self.most_suspensions)) as u32 + 1;
         }
         faults

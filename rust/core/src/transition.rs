@@ -56,19 +56,48 @@ impl<O> Driver<O> {
 
     /// Counts the planned faults that struck inside the call, and learns how long calls are.
     pub(crate) fn count_call_faults(&mut self, planned: &CallFaults) {
-        if let Guide::Random(planner) = &mut self.guide {
-            planner.learn(self.out.adds, self.out.suspensions);
-        }
-        if !planned.any() {
-            return;
-        }
-        let struck = [
-            (self.out.actions_full, Fault::ActionsFull),
-            (self.out.cancelled, Fault::Cancel),
-            (self.out.state_error, Fault::StateError),
+        let (adds, suspensions) = (self.out.adds, self.out.suspensions);
+        let planned_and_struck = [
+            (
+                Fault::ActionsFull,
+                adds,
+                planned.actions_full,
+                self.out.actions_full,
+            ),
+            (
+                Fault::Cancel,
+                suspensions,
+                planned.cancel,
+                self.out.cancelled,
+            ),
+            (
+                Fault::StateError,
+                suspensions,
+                planned.state_error,
+                self.out.state_error,
+            ),
         ];
-        for (_, fault) in struck.into_iter().filter(|(struck, _)| *struck) {
-            self.counts.faults.fired(fault);
+        let counts = &mut self.counts.faults;
+        if let Guide::Random(planner) = &mut self.guide {
+            planner.learn(adds, suspensions);
+            if adds + suspensions > 0 {
+                // A call that never adds or suspends was no chance for a fault there.
+                for (fault, places, planned, _) in planned_and_struck {
+                    if places > 0 && planner.is_on(fault) {
+                        counts.chance(fault);
+                        if planned > 0 {
+                            counts.armed(fault);
+                        }
+                    }
+                }
+            }
+        }
+        if planned.any() {
+            for (fault, _, _, struck) in planned_and_struck {
+                if struck {
+                    counts.fired(fault);
+                }
+            }
         }
     }
 
