@@ -118,15 +118,15 @@ def make_report(
     failures: tuple[Failure, ...],
     ended: str,
     elapsed_s: float,
+    notes: tuple[str, ...] = (),
 ) -> Report:
     """Judges the whole run."""
     vacuous = tuple(untested(plan, options, totals)) if options.strict else ()
     verdict = Verdict.FAILED if failures else Verdict.VACUOUS if vacuous else Verdict.PASSED
     if ended == "interrupted" and not failures:
         verdict = Verdict.UNDETERMINED
-    notes = []
     if totals.invisible:
-        notes.append("the state is a transaction without snapshot(): atomicity and purity cannot see it")
+        notes = (*notes, "the state is a transaction without snapshot(): atomicity and purity cannot see it")
     return Report(
         scenario=plan.name,
         verdict=verdict,
@@ -144,7 +144,7 @@ def make_report(
         reached=totals.reached,
         opaque=totals.opaque,
         vacuous=vacuous,
-        notes=tuple(notes),
+        notes=notes,
         failures=failures,
         elapsed_s=elapsed_s,
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from fasm.errors import SimulationFailed
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
+from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
@@ -32,6 +35,8 @@ class Run:
         self.cause: BaseException | None = None
         self._session: Session | None = None
         self._seeds_begun = 0
+        self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)))
+        self._compared = Compared(0, None, None)
 
     def execute(self) -> Report:
         """Runs all seeds and judges the outcome.
@@ -42,6 +47,7 @@ class Run:
         try:
             with progress_of(self.options.progress, self.options) as advance:
                 self._all_seeds(advance)
+            self._compare()
             self._explain_failures()
         except BaseException as error:
             if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
@@ -63,18 +69,33 @@ class Run:
     def _all_seeds(self, advance: Callable[[int], object] | None) -> None:
         """Runs the seeds until there are none left, the budget is spent, or enough failures are found."""
         if self.options.jobs > 1 or self.options.executor is not None:
-            for totals, broken, ended in run_in_workers(self.plan, self.options, self._budget_left):
+            options = replace(self.options, seeds=self._seeds())
+            for totals, broken, ended in run_in_workers(self.plan, options, self._budget_left):
                 self.totals.add(totals)
                 if self._ends_with(broken, ended):
                     return
             return
         spec = make_spec(self.plan, self.options, self.bridge, advance)
         self._session = Session(self.plan, self.options, spec)
-        for seed in self.options.seeds:
+        for seed in self._seeds():
             self._seeds_begun += 1
             ended, broken = self._session.run(seed, self._budget_left())
             if self._ends_with(broken, ended):
                 return
+
+    def _seeds(self) -> Iterator[int]:
+        for seed in self.options.seeds:
+            self._last_seeds.append(seed)
+            yield seed
+
+    def _compare(self) -> None:
+        """After a pass: runs the last seeds once more, elsewhere, and holds the two runs against each other."""
+        if self.groups or self.ended != "seeds" or not self.options.laws.determinism:
+            return
+        session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
+        self._compared = check_determinism(session, list(self._last_seeds))
+        if self._compared.broken is not None:
+            self._ends_with(self._compared.broken, "failed")
 
     def _budget_left(self) -> float | None:
         if self.options.budget_s is None:
@@ -98,6 +119,8 @@ class Run:
         """Makes the first failure of every group small and tells it step by step."""
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
         for name, group in self.groups.items():
+            if group[0].law == "determinism":
+                continue  # there is nothing that a replay could show
             explained = explain(session, group[0])
             self.explained[name] = explained
             if explained.cut_short is not None:
@@ -110,9 +133,11 @@ class Run:
             totals = totals_of(
                 self.plan, self._session.native.tally(), self._seeds_begun, self._session.invisible
             )
+        totals.laws["determinism"] = self._compared.evaluations
         failures = tuple(
             make_failure(self.explained.get(name) or unexplained(group[0]), len(group))
             for name, group in self.groups.items()
         )
         elapsed_s = time.perf_counter() - self.started
-        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s)
+        notes = () if self._compared.note is None else (self._compared.note,)
+        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s, notes)

@@ -16,7 +16,7 @@ from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import inspect_scenario
-from fasm.sim.report import Exploration, Report
+from fasm.sim.report import Exploration, Failure, Report
 from fasm.sim.verdict import Verdict
 
 __all__ = ["explore"]
@@ -76,9 +76,9 @@ def explore(
     _check.flag("check", check)
     if budget_s is not None:
         _check.number("budget_s", budget_s, at_least=0, above=True)
-    for name, value, kind in (("faults", faults, Faults), ("laws", laws, Laws)):
-        if not isinstance(value, kind):
-            raise _check.invalid(name, value, f"a {kind.__name__} object, such as {kind.__name__}()")
+    for name, given, kind in (("faults", faults, Faults), ("laws", laws, Laws)):
+        if not isinstance(given, kind):
+            raise _check.invalid(name, given, f"a {kind.__name__} object, such as {kind.__name__}()")
     plan = inspect_scenario(scenario)
     options = SimulateOptions(
         seeds=(), steps=depth, faults=faults, laws=laws, swarm=False, in_flight=in_flight,
@@ -86,9 +86,7 @@ def explore(
         max_failures=1, strict=False, check=check, progress=None,
     )  # fmt: skip
     session = Session(plan, options, replace(make_spec(plan, options), settle_base=settle_steps))
-    found = session.native.explore(
-        session.parts(), depth, states, max_faults, wide, in_flight, budget_s
-    )
+    found = session.native.explore(session.parts(), depth, states, max_faults, wide, in_flight, budget_s)
     report = _report(session, found, time.perf_counter() - started)
     if check and report.verdict is Verdict.FAILED:
         raise SimulationFailed(report)
@@ -106,7 +104,7 @@ def _report(session: Session, found: dict[str, Any], elapsed_s: float) -> Report
         crash_points=found["crash_points"],
     )
     whole = exploration.frontier == 0 and not exploration.sampled and not found["opaque"]
-    failures = ()
+    failures: tuple[Failure, ...] = ()
     if found["failure"] is not None:
         failures = (make_failure(_explained(session, found), 1),)
     verdict = Verdict.FAILED if failures else Verdict.PROVED if whole else Verdict.UNDETERMINED

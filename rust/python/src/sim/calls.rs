@@ -69,6 +69,8 @@ impl<'py> PyHost<'_, 'py> {
         };
         let result = self.hook("execute", returned)?;
         self.trace.executed(action, &result, self.settings);
+        self.digest_object(action).map_err(Halt::abort)?;
+        self.digest_object(&result).map_err(Halt::abort)?;
         if result.is_none() {
             return Err(Self::invalid(format!(
                 "execute returned None for {}, expected a result, or NO_REPLY if there is no answer",
@@ -140,6 +142,8 @@ impl<'py> PyHost<'_, 'py> {
         self.container.collect(self.py, container, faults, out)?;
         self.trace
             .restored(driven.result.as_ref().err(), out, faults, self.settings);
+        self.digest_call(Outcome::Accepted, out)
+            .map_err(Halt::abort)?;
         let finished = match driven.result {
             Ok(value) if value.is_none() => true,
             Ok(value) => {

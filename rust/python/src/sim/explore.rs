@@ -195,6 +195,8 @@ impl Simulation {
             record: true,
             trace: 0,
             explain: None,
+            digest: false,
+            steps: None,
         };
         let draws = Draws::enumerate(Vec::new(), limits.wide, ChaCha8::new(0, SCENARIO_STREAM));
         let world = walker.fingerprint(&parts.scenario)?.nodes > 1;

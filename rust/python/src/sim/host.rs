@@ -4,12 +4,11 @@ use fasm_core::draws::{Divergence, Draw};
 use fasm_core::host::{Commit, Emissions, Event, Halt, Host, Outcome, Standing};
 use fasm_core::schedule::Schedule;
 use fasm_core::step::{CallFaults, StepKind, StepPlan};
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::clock::Pace;
-use super::drive::{Driver, Injection};
+use super::digest::Digest;
+use super::drive::Driver;
 use super::emit::Container;
 use super::explore::Exploration;
 use super::handed::Handed;
@@ -20,8 +19,7 @@ use super::state::State;
 use super::tally::{Became, Tally, bump};
 use super::trace::Trace;
 use super::watch::Watch;
-use crate::errors::InvalidArgument;
-use crate::events::{Fired, Normal, TrackedAction, TrackedActionCompleted};
+use crate::events::Fired;
 use crate::rng::Rng;
 use crate::walk::Walker;
 
@@ -48,6 +46,7 @@ pub struct PyHost<'a, 'py> {
     /// The exception behind the last failure, for the user's traceback.
     pub cause: Option<PyErr>,
     pub pure_step: bool,
+    pub(super) digest: Digest,
     /// What only explorations need.
     pub(super) exploration: Option<Exploration>,
     /// What `initial` drew.
@@ -68,103 +67,6 @@ pub struct PyHost<'a, 'py> {
     pub(super) round: u64,
 }
 
-impl<'py> PyHost<'_, 'py> {
-    /// An error from user code becomes a failure of `law`, unless it must leave at once.
-    pub(super) fn blame(&mut self, error: PyErr, law: &str) -> Halt<PyErr> {
-        if self.must_leave(&error) {
-            return Halt::abort(error);
-        }
-        let message = self.settings.describe(self.py, &error);
-        self.cause = Some(error);
-        Halt::failed(law, message)
-    }
-
-    /// Ctrl-C and its kin, and usage errors, are never a failure of the machine.
-    pub(super) fn must_leave(&self, error: &PyErr) -> bool {
-        !error.is_instance_of::<PyException>(self.py)
-            || error.is_instance_of::<InvalidArgument>(self.py)
-    }
-
-    pub(super) fn invalid(message: String) -> Halt<PyErr> {
-        Halt::abort(InvalidArgument::new_err(message))
-    }
-
-    /// Calls a hook of the scenario to its end; an exception is `scenario:<name>`.
-    pub(super) fn hook(
-        &mut self,
-        name: &str,
-        returned: PyResult<Bound<'py, PyAny>>,
-    ) -> Checked<Bound<'py, PyAny>> {
-        let driven = self.driver.finish(returned, name, &[]);
-        driven
-            .result
-            .map_err(|error| self.blame(error, &format!("scenario:{name}")))
-    }
-
-    /// Runs `read` inside a transaction that is rolled back, where the state is one.
-    pub(super) fn reading<T>(&mut self, read: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
-        if !self.state.is_transaction() {
-            return read(self);
-        }
-        self.state
-            .begin(&self.driver)
-            .map_err(|error| self.blame(error, "state:begin"))?;
-        let outcome = read(self);
-        self.state
-            .rollback(&self.driver)
-            .map_err(|error| self.blame(error, "state:rollback"))?;
-        outcome
-    }
-
-    fn event(
-        &self,
-        event: &Event<'_, Bound<'py, PyAny>>,
-        now_ms: i64,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        Ok(match event {
-            Event::Normal { value, .. } => {
-                Normal::create(self.py, (*value).clone().unbind(), now_ms)?
-                    .into_bound(self.py)
-                    .into_any()
-            }
-            Event::Completed { id, result, .. } => TrackedActionCompleted::create(
-                self.py,
-                (*id).clone().unbind(),
-                (*result).clone().unbind(),
-                now_ms,
-            )?
-            .into_bound(self.py)
-            .into_any(),
-        })
-    }
-
-    /// The exceptions that the planned faults throw in.
-    pub(super) fn injections(&self, faults: &CallFaults) -> PyResult<Vec<Injection<'py>>> {
-        let mut injections = Vec::new();
-        if faults.cancel > 0 || faults.state_error > 0 {
-            // Position 0 is the cancellation, position 1 the store error; 0 never comes.
-            let cancelled = self.settings.cancelled(self.py)?;
-            injections.push(Injection {
-                at: faults.cancel,
-                exception: cancelled,
-            });
-            let error = self.settings.state_error(self.py)?;
-            injections.push(Injection {
-                at: faults.state_error,
-                exception: error,
-            });
-        }
-        Ok(injections)
-    }
-
-    fn kind_of(event: &Event<'_, Bound<'py, PyAny>>) -> Option<u32> {
-        match event {
-            Event::Normal { source, .. } => Some(*source),
-            Event::Completed { .. } => None,
-        }
-    }
-}
-
 impl<'py> Host for PyHost<'_, 'py> {
     type Obj = Bound<'py, PyAny>;
     type Abort = PyErr;
@@ -176,6 +78,7 @@ impl<'py> Host for PyHost<'_, 'py> {
 
     #[inline]
     fn proceed(&mut self, step: u64) -> PyResult<bool> {
+        self.digest_step()?;
         self.pace.proceed(step)
     }
 
@@ -215,6 +118,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.plan_source = Self::kind_of(event);
         let object = self.event(event, now_ms).map_err(Halt::abort)?;
         self.trace.event(&object, self.settings);
+        self.digest_object(&object).map_err(Halt::abort)?;
         let before = self.before_transition(faults, &object)?;
         if let Err(error) = self.state.begin(&self.driver) {
             return self.interrupted_by(error);
@@ -239,6 +143,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         };
         self.container.collect(self.py, container, faults, out)?;
         self.after_transition(outcome, &before, &object)?;
+        self.digest_call(outcome, out).map_err(Halt::abort)?;
         self.trace
             .outcome(outcome, self.refusal.as_ref(), out, faults, self.settings);
         if outcome != Outcome::Accepted {
@@ -411,127 +316,5 @@ impl<'py> Host for PyHost<'_, 'py> {
             .as_ref()
             .map(|error| self.settings.describe(self.py, error));
         shown.unwrap_or_else(|| String::from("no reason given"))
-    }
-}
-
-impl<'py> PyHost<'_, 'py> {
-    /// The kind of the step at hand, as far as failures of `law` differ by it: the source of an input, else
-    /// what is done.
-    pub(super) fn kind(&self, law: &str) -> String {
-        if law == "restore" || law == "settle" {
-            return String::from(law);
-        }
-        let source = match self.plan_kind {
-            Some(StepKind::Input { source }) => Some(source),
-            _ => self.plan_source,
-        };
-        let named = source.and_then(|source| self.parts.sources.get(source as usize));
-        match (named, self.plan_kind) {
-            (Some(source), _) => source.name.to_string(),
-            (None, Some(kind)) => String::from(super::trace::kind_name(kind)),
-            (None, None) => String::from("initial"),
-        }
-    }
-
-    pub(super) fn note_divergence(&mut self) {
-        if self.divergence.is_none() {
-            let found = self.rng.get().with_draws(|draws| draws.divergence());
-            self.divergence = found.map(|found| (self.step, found));
-        }
-    }
-
-    fn note_action(&mut self, action: &Bound<'py, PyAny>, became: Became) {
-        if let Ok(tracked) = action.cast::<TrackedAction>() {
-            let payload = tracked.get().action.bind(self.py);
-            self.tally.action(payload, became);
-        }
-    }
-
-    /// Classifies what `stf` raised.
-    fn refused(&mut self, error: PyErr, injections: &[Injection<'py>]) -> Checked<Outcome> {
-        let py = self.py;
-        let is_injected = injections
-            .iter()
-            .any(|one| one.exception.is(error.value(py)));
-        if is_injected {
-            self.refusal = Some(error);
-            return Ok(Outcome::Interrupted);
-        }
-        if self.must_leave(&error) {
-            return Err(Halt::abort(error));
-        }
-        if self.settings.is_rejection(py, &error) {
-            self.refusal = Some(error);
-            return Ok(Outcome::Rejected);
-        }
-        if self.settings.is_store_error(py, &error) {
-            self.refusal = Some(error);
-            return Ok(Outcome::Interrupted);
-        }
-        if !self.settings.exception {
-            self.refusal = Some(error);
-            return Ok(Outcome::Interrupted);
-        }
-        Err(self.blame(error, "exception"))
-    }
-
-    /// A transaction that does not even begin.
-    fn interrupted_by(&mut self, error: PyErr) -> Checked<Outcome> {
-        if self.settings.is_store_error(self.py, &error) {
-            self.refusal = Some(error);
-            return Ok(Outcome::Interrupted);
-        }
-        Err(self.blame(error, "state:begin"))
-    }
-
-    /// `stf` may return the new state; it must be of the same type.
-    fn take_returned_state(&mut self, returned: Bound<'py, PyAny>) -> Checked<()> {
-        if returned.is_none() {
-            return Ok(());
-        }
-        let (given, wanted) = (returned.get_type(), self.state.object.get_type());
-        if self.state.is_transaction() || !given.is(&wanted) {
-            return Err(Self::invalid(format!(
-                "stf of {} returned {}, expected None or a new state of type {}",
-                self.driver.machine,
-                self.settings.show(&returned),
-                super::drive::type_name(&self.state.object),
-            )));
-        }
-        self.state.pending = Some(returned);
-        Ok(())
-    }
-
-    pub(super) fn fail_with(&mut self, law: &str, message: String) -> Halt<PyErr> {
-        self.cause = None;
-        Halt::failed(law, message)
-    }
-
-    /// After a crash the machine object is what it was when the seed began.
-    fn renew_machine(&mut self) -> PyResult<()> {
-        if let Some(pristine) = &self.pristine {
-            let fresh = self.walker.copy(pristine)?.into_bound(self.py);
-            self.parts.machine = super::parts::Machine::of(fresh)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn attempt(
-        &mut self,
-        id: &Bound<'py, PyAny>,
-        number: u32,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.parts
-            .attempt
-            .as_ref()
-            .map(|make| make.call1((id, number)))
-            .transpose()
-    }
-
-    pub(super) fn pair(
-        object: &Bound<'py, PyAny>,
-    ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let tuple = object.cast::<PyTuple>().ok()?;
-        (tuple.len() == 2).then(|| Some((tuple.get_item(0).ok()?, tuple.get_item(1).ok()?)))?
     }
 }

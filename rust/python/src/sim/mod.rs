@@ -6,6 +6,7 @@ pub mod simulation;
 
 mod calls;
 mod clock;
+mod digest;
 mod emit;
 mod explore;
 mod handed;
@@ -17,6 +18,7 @@ mod parts;
 mod run;
 mod settings;
 mod state;
+mod support;
 mod tally;
 mod trace;
 mod watch;

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 use super::clock::Pace;
+use super::digest::Digest;
 use super::drive::Driver;
 use super::emit::Container;
 use super::handed::Handed;
@@ -46,6 +47,10 @@ pub struct Order {
     pub trace: usize,
     /// Explain violations of this law at this step.
     pub explain: Option<(u64, String)>,
+    /// Whether to hash what happens, step by step.
+    pub digest: bool,
+    /// Fewer steps than the simulation's.
+    pub steps: Option<u64>,
 }
 
 /// What came of it.
@@ -69,6 +74,9 @@ pub struct Ran {
     /// Labels of recorded steps that no longer fit.
     pub skipped: Vec<u64>,
     pub divergence: Option<(u64, Divergence)>,
+    pub digests: Vec<u64>,
+    /// What the state laws see in the end.
+    pub state: Option<Py<PyAny>>,
 }
 
 impl Ran {
@@ -100,6 +108,8 @@ impl Ran {
             dict.set_item("drawn", (weights, rates, in_flight))?;
         }
         dict.set_item("skipped", self.skipped)?;
+        dict.set_item("digests", self.digests)?;
+        dict.set_item("state", self.state)?;
         let divergence = self.divergence.map(|(label, found)| {
             let expected = found
                 .expected
@@ -127,10 +137,16 @@ impl Simulation {
         walker: &mut Walker,
     ) -> PyResult<Ran> {
         let sources = self.wishes.weights.len();
-        let (guide, draws, steps, settles) = self.guide(&order.script);
+        let (guide, draws, steps, settles) = self.guide(&order);
         let mut core = CoreDriver::new(guide, sources, steps, self.switches, order.record);
         let mut host = self.host(py, parts, &order, draws, tally, walker)?;
         let (outcome, settling) = self.drive(&mut core, &mut host, settles);
+        host.digest_step()?;
+        let state = if order.digest {
+            host.state.view(&host.driver)?.map(Bound::unbind)
+        } else {
+            None
+        };
         host.tally.add(&core.counts);
         let (end, failure) = match outcome {
             Ok(end) => (Some(end), None),
@@ -168,12 +184,14 @@ impl Simulation {
             drawn,
             skipped,
             divergence: host.divergence,
+            digests: std::mem::take(&mut host.digest).into_steps(),
+            state,
         })
     }
 
     /// Who plans, who draws, for how many steps, and whether settling follows.
-    fn guide(&self, script: &Script) -> (Guide, Draws, u64, bool) {
-        match script {
+    fn guide(&self, order: &Order) -> (Guide, Draws, u64, bool) {
+        match &order.script {
             Script::Seed { seed, swarm } => {
                 let wishes = Wishes {
                     swarm: *swarm,
@@ -181,7 +199,13 @@ impl Simulation {
                 };
                 let guide = Guide::Random(Box::new(Planner::new(*seed, &wishes)));
                 let draws = Draws::random(ChaCha8::new(*seed, SCENARIO_STREAM));
-                (guide, draws, self.bounds.steps, self.settings.settle)
+                let steps = order.steps.unwrap_or(self.bounds.steps);
+                (
+                    guide,
+                    draws,
+                    steps,
+                    self.settings.settle && order.steps.is_none(),
+                )
             }
             Script::Recording(recording) => {
                 let draws = Draws::replay(recording.initial.clone(), true);
@@ -234,6 +258,7 @@ impl Simulation {
             pure_step: false,
             initial_draws: Vec::new(),
             divergence: None,
+            digest: Digest::new(order.digest),
             exploration: None,
             plan_kind: None,
             plan_source: None,

@@ -105,6 +105,32 @@ impl Simulation {
             record,
             trace,
             explain,
+            digest: false,
+            steps: None,
+        };
+        self.run_counted(parts, order)?.into_dict(parts.py())
+    }
+
+    /// Runs the first steps of a seed without settling; hashes what happens step by step.
+    #[pyo3(signature = (parts, seed, swarm, steps, trace, /))]
+    fn digest<'py>(
+        &self,
+        parts: &Bound<'py, PyAny>,
+        seed: u64,
+        swarm: bool,
+        steps: u64,
+        trace: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let script = Script::Seed { seed, swarm };
+        let (budget_s, explain, steps) = (None, None, Some(steps));
+        let order = Order {
+            script,
+            budget_s,
+            record: false,
+            trace,
+            explain,
+            digest: true,
+            steps,
         };
         self.run_counted(parts, order)?.into_dict(parts.py())
     }
@@ -125,6 +151,8 @@ impl Simulation {
             record: true,
             trace,
             explain,
+            digest: false,
+            steps: None,
         };
         self.run_counted(parts, order)?.into_dict(parts.py())
     }
@@ -292,6 +320,8 @@ impl Replay for Search<'_, '_> {
             record: true,
             trace: 0,
             explain: None,
+            digest: false,
+            steps: None,
         };
         let mut tally = self.simulation.new_tally();
         let ran = self

@@ -1,0 +1,134 @@
+"""A process of its own, kept for further questions, in which everything outside the seed is different."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+import time
+from typing import IO, Any, Final
+
+HASH_SEED: Final = "271828"
+"""`PYTHONHASHSEED` of the helper; whoever runs under this very one gets another."""
+
+START_S: Final = 60.0
+
+
+class HelperLost(Exception):
+    """Raised when the helper cannot answer: it cannot import what it should run, or it is gone."""
+
+
+class Helper:
+    """A process that runs seeds and says what they came to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from fasm.sim._helper import answer; answer()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+        self._send(sys.path)
+
+    def ask(self, name: str, request: bytes, seed: int, steps: int) -> Any:
+        """Asks one question; raises `HelperLost` if there is no answer."""
+        with self._lock:
+            try:
+                self._send((name, request, seed, steps))
+                kind, value = self._receive()
+            except (OSError, EOFError, pickle.UnpicklingError) as error:
+                self.close()
+                raise HelperLost(str(error)) from error
+        if kind == "error":
+            raise HelperLost(value)
+        return value
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._process.poll() is None
+
+    def _send(self, value: Any) -> None:
+        assert self._process.stdin is not None
+        _write(self._process.stdin, value)
+
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        return _read(self._process.stdout)
+
+
+def _environment() -> dict[str, str]:
+    # A day and two hours away, whichever side is farther: time zones reach from 12 hours behind to 14 ahead.
+    is_east = -time.timezone > 3600
+    same = os.environ.get("PYTHONHASHSEED") == HASH_SEED
+    return os.environ | {
+        "PYTHONHASHSEED": "314159" if same else HASH_SEED,
+        "TZ": "FASM+12" if is_east else "FASM-14",
+    }
+
+
+def _write(stream: IO[bytes], value: Any) -> None:
+    data = pickle.dumps(value)
+    stream.write(struct.pack("<Q", len(data)) + data)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> Any:
+    head = stream.read(8)
+    if len(head) < 8:
+        raise EOFError("the helper process ended")
+    data = stream.read(struct.unpack("<Q", head)[0])
+    return pickle.loads(data)
+
+
+_helper: Helper | None = None
+_owner = 0
+_lock = threading.Lock()
+
+
+def helper() -> Helper:
+    """Gives the helper of this process; starts it when it is first needed."""
+    global _helper, _owner
+    with _lock:
+        if _helper is None or _owner != os.getpid() or not _helper.is_alive:
+            _helper, _owner = Helper(), os.getpid()
+            atexit.register(_close, _helper, _owner)
+        return _helper
+
+
+def _close(started: Helper, owner: int) -> None:
+    if owner == os.getpid():
+        started.close()
+
+
+def answer() -> None:
+    """Runs in the helper: answers questions until the other side closes."""
+    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what user code prints must not get among the answers
+    sys.path[:] = _read(questions)
+    from fasm.sim._determinism import serve
+
+    while True:
+        try:
+            question = _read(questions)
+        except EOFError:
+            return
+        try:
+            reply = ("value", serve(*question))
+        except BaseException as error:  # reported to the asker, who falls back
+            reply = ("error", f"{type(error).__name__}: {error}")
+        _write(answers, reply)
