@@ -89,7 +89,7 @@ class Run:
             yield seed
 
     def _compare(self) -> None:
-        """After a pass: runs the last seeds once more, elsewhere, and holds the two runs against each other."""
+        """After a pass: runs the last seeds once more, elsewhere, and compares the two runs."""
         if self.groups or self.ended != "seeds" or not self.options.laws.determinism:
             return
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
