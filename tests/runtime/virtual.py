@@ -39,9 +39,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
-    def is_idle(self) -> bool:
-        """Whether nothing is planned, ever."""
-        return not any(not handle.cancelled() for handle in self._scheduled)  # type: ignore[attr-defined]
+    def planned(self) -> list[asyncio.TimerHandle]:
+        """What is due at some time."""
+        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        return [handle for handle in scheduled if not handle.cancelled()]
 
 
 def run(main: Coroutine[Any, Any, T], *, at_s: float = 0.0) -> T:

@@ -13,8 +13,8 @@ from fasm.runtime.codec import Codec
 
 __all__ = ["RoundTrips"]
 
-_EARNED_PER_VALUE = 8
-"""Bytes. A value of 80 bytes is checked on every tenth occasion, one of 8 kB on every thousandth: the work
+_EARNED_PER_VALUE = 1
+"""Bytes. A value of 100 bytes is checked on every 100th occasion, one of 10 kB on every 10,000th: the work
 per occasion is the same for all, and depends on numbers and sizes alone, never on the clock."""
 
 _EARNED_PER_REJECTION = 4_096

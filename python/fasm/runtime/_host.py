@@ -72,6 +72,7 @@ class Host:
         self.jitter = jitter
         self.on_progress = on_progress
         self.on_stop = on_stop
+        self.resting = 0
         self.closing = False
         self.halted = False
         self._tasks = set[asyncio.Task[Any]]()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance"]
 
+_RESTING = 1_000
+"""How many instances keep their task while they have nothing to do: to ring is cheaper than to begin."""
+
 _INTERRUPTIONS = (StoreError, asyncio.CancelledError)
 
 
@@ -60,18 +63,20 @@ class Instance:
         self._room: deque[asyncio.Future[None]] = deque()
         self._kept: dict[Pending, None] = {}
         self._task: asyncio.Task[None] | None = None
+        self._bell: asyncio.Future[None] | None = None
+        """Set while the task waits for the next job."""
 
     # ---- the queue ---------------------------------------------------------------------------------------
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing is queued, running or outstanding, but timers and dead actions."""
-        return self._task is None and not self._jobs and (self.outbox.live == 0 or self.stopped is not None)
+        return not self.busy and (self.outbox.live == 0 or self.stopped is not None)
 
     @property
     def busy(self) -> bool:
         """Whether something is queued or running."""
-        return self._task is not None or bool(self._jobs)
+        return bool(self._jobs) or (self._task is not None and self._bell is None)
 
     async def submit(self, job: InputJob) -> None:
         """Queues an input, once there is room.
@@ -109,7 +114,10 @@ class Instance:
             job.fail(self.stopped)
             return
         self._jobs.append(job)
-        if self._task is None:
+        if self._bell is not None:
+            self._bell.set_result(None)
+            self._bell = None
+        elif self._task is None:
             self._task = self.host.start(self._work())
 
     def _make_room(self) -> None:
@@ -122,7 +130,11 @@ class Instance:
     async def _work(self) -> None:
         jobs = self._jobs
         try:
-            while jobs:
+            while True:
+                if not jobs:
+                    if not await self._rest():
+                        return
+                    continue
                 job = jobs.popleft()
                 if type(job) is InputJob:
                     self._inputs -= 1
@@ -141,6 +153,21 @@ class Instance:
         finally:
             self._task = None
             self.host.on_progress()
+
+    async def _rest(self) -> bool:
+        """Waits for the next job. Answers False where so many wait already that the task had better end."""
+        host = self.host
+        if host.resting >= _RESTING or self.stopped is not None:
+            return False
+        self._bell = bell = host.loop.create_future()
+        host.resting += 1
+        host.on_progress()
+        try:
+            await bell
+        finally:
+            host.resting -= 1
+            self._bell = None
+        return True
 
     async def halt(self, grace_s: float) -> None:
         """Ends the work for good: the transition on its way may end, what waits gets an error."""
@@ -164,6 +191,9 @@ class Instance:
         while self._room:
             self._make_room()
         self.keys.clear()
+        if self._bell is not None:
+            self._bell.set_result(None)
+            self._bell = None
         self.host.on_stop(self, error)
 
     # ---- inputs ------------------------------------------------------------------------------------------

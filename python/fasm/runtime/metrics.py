@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Protocol
 
 __all__ = ["CountingMetrics", "Metrics"]
@@ -56,7 +56,7 @@ class CountingMetrics:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: defaultdict[str, int] = defaultdict(int)
 
     def add(self, name: str, amount: int = 1, /) -> None:
         """Adds to a counter."""

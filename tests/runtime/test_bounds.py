@@ -1,0 +1,140 @@
+"""Promise 11: queues have bounds, results pass by them, and nothing happens while there is nothing to do."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from fasm.errors import QueueFull
+from tests.runtime.bank import Bank, Charged, Gate, Pay, Payments, Say, World, bank, memory, never
+from tests.runtime.virtual import VirtualLoop, run, settle
+
+
+def test_a_full_queue_raises_where_it_shall() -> None:
+    async def main() -> None:
+        async with bank(queue=3, when_full="raise") as runtime:
+            await runtime.submit(Say("opened"))
+            results = await asyncio.gather(
+                *[runtime.submit(Say("x")) for _ in range(6)], return_exceptions=True
+            )
+            assert [isinstance(result, QueueFull) for result in results] == [False] * 3 + [True] * 3
+            assert (await runtime.submit(Say("y"))).revision == 5
+            other = await asyncio.gather(*[runtime.submit(Say("x"), instance=name) for name in "abcdef"])
+            assert len(other) == 6
+
+    run(main())
+
+
+def test_a_full_queue_makes_callers_wait_where_it_shall() -> None:
+    async def main() -> None:
+        async with bank(queue=2) as runtime:
+            receipts = await asyncio.gather(*[runtime.submit(Say("x")) for _ in range(50)])
+            assert sorted(receipt.revision for receipt in receipts) == list(range(1, 51))
+
+    run(main())
+
+
+def test_results_are_taken_though_the_queue_is_full() -> None:
+    async def main() -> None:
+        answer: asyncio.Future[Charged] = asyncio.get_running_loop().create_future()
+        async with bank(world=World(lambda call: answer), queue=1, when_full="raise") as runtime:
+            await runtime.submit(Pay(5))
+            await settle()
+            answer.set_result(Charged())
+            results = await asyncio.gather(
+                *[runtime.submit(Say("x")) for _ in range(3)], return_exceptions=True
+            )
+            assert any(isinstance(result, QueueFull) for result in results)
+            await runtime.drain()
+            assert (await runtime.state()).paid == [5]
+
+    run(main())
+
+
+def test_nothing_is_asked_of_the_store_while_nothing_happens() -> None:
+    async def main() -> None:
+        store = memory()
+        async with bank(store, World(never), attempt_timeout_s=None, shutdown_s=0) as runtime:
+            await runtime.submit(Pay(5))
+            await settle()
+            await asyncio.sleep(5)
+            before = store.operations
+            await asyncio.sleep(3_000)  # less than the hour after which old keys are looked for
+            assert store.operations == before
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            assert len(loop.planned()) == 1  # the hourly look
+
+    run(main())
+
+
+def test_a_machine_without_work_drains_at_once() -> None:
+    async def main() -> None:
+        async with bank() as runtime:
+            await runtime.drain()
+            await runtime.submit(Gate(True))
+            await asyncio.gather(runtime.drain(), runtime.drain())
+
+    run(main())
+
+
+def test_a_slow_transition_is_reported_and_not_killed(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Payments):
+        async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+            await asyncio.sleep(5)
+
+        stf.__annotations__ = Payments.stf.__annotations__
+
+    async def main() -> None:
+        async with bank(machine=Slow(), slow_stf_s=1e-9) as runtime:
+            await runtime.submit(Say("x"))
+            assert runtime.counts["slow_stf"] == 1
+
+    run(main())
+    assert "stf took" in caplog.text
+    assert "for Say" in caplog.text
+
+
+def test_log_lines_carry_machine_instance_and_action(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        def fail(call: Any) -> Any:
+            if call.number == 1:
+                raise OSError("down")
+            return Charged()
+
+        async with bank(world=World(fail)) as runtime:
+            await runtime.submit(Pay(5), instance="eu")
+            await runtime.drain()
+
+    with caplog.at_level(logging.WARNING):
+        run(main())
+    [record] = [record for record in caplog.records if "failed" in record.message]
+    assert (
+        vars(record).items()
+        >= {"machine": "Payments", "instance": "eu", "action_id": "1", "attempt": 1}.items()
+    )
+
+
+def test_numbers_go_to_the_metrics_that_were_given() -> None:
+    class Metrics:
+        def __init__(self) -> None:
+            self.counts: dict[str, int] = {}
+            self.values: dict[str, list[float]] = {}
+
+        def add(self, name: str, amount: int = 1, /) -> None:
+            self.counts[name] = self.counts.get(name, 0) + amount
+
+        def record(self, name: str, value: float, /) -> None:
+            self.values.setdefault(name, []).append(value)
+
+    async def main() -> None:
+        metrics = Metrics()
+        async with bank(metrics=metrics) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.submit(Say("x"))
+            await runtime.drain()
+        assert metrics.counts == {"accepted": 3, "tries": 1, "untracked": 1}
+        assert len(metrics.values["commit_s"]) == 3
+
+    run(main())

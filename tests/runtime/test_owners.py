@@ -1,0 +1,167 @@
+"""Promise 9: several processes on one store; each instance has one owner, and who lost it is fenced."""
+
+import asyncio
+import logging
+from collections import Counter
+
+import pytest
+
+from fasm.errors import Fenced, NotOwner
+from fasm.stores import Failure, MemoryStore
+from tests.runtime.bank import Call, Charged, Check, NotSeen, Pay, Say, World, bank, memory, never, opened
+from tests.runtime.virtual import run, settle
+
+LEASE_S = 9.0
+
+
+def shared() -> MemoryStore:
+    return memory(lease_s=LEASE_S)
+
+
+def answers(call: Call) -> Charged | NotSeen:
+    return NotSeen() if call.action == Check() else Charged()
+
+
+def test_an_input_elsewhere_is_told_who_the_owner_is() -> None:
+    async def main() -> None:
+        store = shared()
+        async with bank(store) as one, bank(store.peer()) as two:
+            await one.submit(Say("a"), instance="eu")
+            await two.submit(Say("b"), instance="us")
+            with pytest.raises(NotOwner, match="instance 'eu' is run by") as caught:
+                await two.submit(Say("c"), instance="eu")
+            assert caught.value.owner == store.owner
+            with pytest.raises(NotOwner):
+                await one.state("us")
+
+    run(main())
+
+
+def test_a_lease_is_kept_while_its_process_lives_however_long_a_handler_takes() -> None:
+    async def slow(call: Call) -> Charged:
+        await asyncio.sleep(50 * LEASE_S)
+        return Charged()
+
+    async def main() -> None:
+        store, world = shared(), World(slow)
+        async with bank(store, world, attempt_timeout_s=None) as one, bank(store.peer(), world):
+            await one.submit(Pay(5))
+            await one.drain()
+            assert (await one.state()).paid == [5]
+        assert len(world.calls) == 1
+
+    run(main())
+
+
+def test_what_a_dead_process_left_is_taken_over() -> None:
+    async def main() -> None:
+        store, world = shared(), World(never)
+        one = await opened(store, world)
+        for name in ("a", "b"):
+            await one.submit(Pay(5), instance=name)
+        await settle()
+        other = World(answers)
+        async with bank(store.peer(), other) as two:
+            await asyncio.sleep(2 * LEASE_S)
+            assert other.calls == []
+            store.kill()
+            await asyncio.sleep(4 * LEASE_S)
+            assert [(await two.state(name)).paid for name in ("a", "b")] == [[5], [5]]
+        assert Counter(call.instance for call in other.calls) == {"a": 2, "b": 2}
+        assert {call.key for call in other.calls} == {call.key for call in world.calls}
+
+    run(main())
+
+
+def test_a_graceful_end_hands_over_at_once() -> None:
+    async def main() -> None:
+        store = shared()
+        async with bank(store.peer(), World(answers)) as two:
+            async with bank(store, World(never), shutdown_s=0) as one:
+                await one.submit(Pay(5))
+            assert not (await two.submit(Say("mine now"))).repeated
+            await two.drain()
+            assert (await two.state()).paid == [5]
+
+    run(main())
+
+
+class Paused:
+    """A store handle whose process stands still: nothing it does gets through until it wakes."""
+
+    def __init__(self) -> None:
+        self.still = False
+
+    def plan(self, number: int, name: str) -> Failure | None:
+        return Failure.BUSY if self.still and name == "renew" else None
+
+
+def test_a_process_that_lost_its_lease_is_fenced_and_stops_that_instance(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        pause = Paused()
+        store = memory(lease_s=LEASE_S, plan=pause.plan)
+        old, new = World(never), World(answers)
+        async with bank(store, old, shutdown_s=0) as one, bank(store.peer(), new) as two:
+            await one.submit(Pay(5))
+            await settle()
+            pause.still = True
+            await asyncio.sleep(LEASE_S * 1.2)
+            await two.submit(Say("taken over"))
+            with pytest.raises((Fenced, NotOwner)):
+                await one.submit(Say("still mine?"))
+            await asyncio.sleep(LEASE_S)
+            assert old.cancelled == [1]
+            pause.still = False
+            with pytest.raises(NotOwner):
+                await one.submit(Say("and now?"))
+            await two.drain()
+            state = await two.state()
+            assert state.paid == [5]
+            assert one.counts["fenced"] == 1
+
+    with caplog.at_level(logging.ERROR):
+        run(main())
+    assert "another process took it over" in caplog.text
+
+
+def test_a_fenced_process_can_run_other_instances_and_win_this_one_back() -> None:
+    async def main() -> None:
+        pause = Paused()
+        store = memory(lease_s=LEASE_S, plan=pause.plan)
+        async with bank(store) as one:
+            await one.submit(Say("a"))
+            async with bank(store.peer()) as two:
+                pause.still = True
+                await asyncio.sleep(LEASE_S * 1.1)
+                await two.submit(Say("b"))
+                pause.still = False
+                await asyncio.sleep(LEASE_S)
+                await one.submit(Say("c"), instance="other")
+                with pytest.raises(NotOwner):
+                    await one.submit(Say("d"))
+            assert (await one.submit(Say("e"))).revision == 3
+
+    run(main())
+
+
+def test_results_of_a_fenced_process_are_never_taken() -> None:
+    async def main() -> None:
+        pause = Paused()
+        store = memory(lease_s=LEASE_S, plan=pause.plan)
+        answer: asyncio.Future[Charged] = asyncio.get_running_loop().create_future()
+        async with (
+            bank(store, World(lambda call: answer)) as one,
+            bank(store.peer(), World(never), shutdown_s=0) as two,
+        ):
+            await one.submit(Pay(5))
+            pause.still = True
+            await asyncio.sleep(LEASE_S * 1.2)
+            await two.submit(Say("taken over"))
+            if not answer.done():
+                answer.set_result(Charged())
+            await settle()
+            assert (await two.state()).pending == {1: 5}
+
+    run(main())

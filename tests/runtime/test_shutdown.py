@@ -1,0 +1,208 @@
+"""Promise 7: shutdown accepts nothing, waits for handlers until a deadline, stops them without an outcome."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fasm.errors import RuntimeClosed
+from tests.runtime.bank import (
+    Bank,
+    Call,
+    Charged,
+    Check,
+    NotSeen,
+    Pay,
+    Payments,
+    Say,
+    World,
+    bank,
+    memory,
+    never,
+)
+from tests.runtime.virtual import run, settle
+
+
+async def brief(call: Call) -> Charged:
+    await asyncio.sleep(5)
+    return Charged()
+
+
+def test_handlers_may_finish_and_their_results_are_taken() -> None:
+    store = memory()
+
+    async def before() -> None:
+        async with bank(store, World(brief)) as runtime:
+            await runtime.submit(Pay(5))
+        assert asyncio.get_running_loop().time() == pytest.approx(5, abs=0.1)
+
+    async def after() -> None:
+        world = World()
+        async with bank(store.peer(), world) as runtime:
+            assert (await runtime.state()).paid == [5]
+        assert world.calls == []
+
+    run(before())
+    run(after())
+
+
+def test_after_the_deadline_handlers_are_stopped_and_their_actions_run_again_at_the_next_start() -> None:
+    store = memory()
+    world = World(never)
+
+    async def before() -> None:
+        async with bank(store, world, shutdown_s=7) as runtime:
+            await runtime.submit(Pay(5))
+            await settle()
+        assert world.cancelled == [1]
+        assert asyncio.get_running_loop().time() == pytest.approx(7, abs=0.1)
+
+    async def after() -> None:
+        world.answer = lambda call: NotSeen() if call.action == Check() else Charged()
+        async with bank(store.peer(), world) as runtime:
+            await runtime.drain()
+            assert (await runtime.state()).paid == [5]
+
+    run(before())
+    run(after())
+    assert [call.number for call in world.calls] == [1, 2, 1]
+
+
+def test_a_handler_that_answers_its_cancellation_writes_no_outcome() -> None:
+    store = memory()
+
+    async def answers(call: Call) -> Charged:
+        try:
+            await asyncio.sleep(1_000)
+        except asyncio.CancelledError:
+            return Charged()
+        return Charged()
+
+    async def main() -> None:
+        async with bank(store, World(answers), shutdown_s=1) as runtime:
+            await runtime.submit(Pay(5))
+        assert list(store._tables.rows["main"].outbox) == ["1"]
+
+    run(main())
+
+
+def test_a_handler_that_ignores_its_cancellation_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+    async def deaf(call: Call) -> Charged:
+        while True:
+            try:
+                await asyncio.sleep(1_000)
+            except asyncio.CancelledError:
+                if asyncio.get_running_loop().time() > 500:
+                    raise
+
+    async def main() -> None:
+        async with bank(world=World(deaf), shutdown_s=1) as runtime:
+            await runtime.submit(Pay(5))
+        assert asyncio.get_running_loop().time() < 20
+        await asyncio.sleep(1_000)
+
+    run(main())
+    assert "1 handlers do not stop" in caplog.text
+
+
+def test_inputs_that_wait_are_still_taken_and_new_ones_refused() -> None:
+    async def main() -> None:
+        runtime = bank(world=World(never), shutdown_s=1)
+        with pytest.raises(RuntimeClosed, match="not open"):
+            await runtime.submit(Say("too early"))
+        async with runtime:
+            await runtime.submit(Say("x"))
+            waiting = [asyncio.create_task(runtime.submit(Say(str(i)))) for i in range(5)]
+            await settle(2)
+        assert [receipt.revision for receipt in await asyncio.gather(*waiting)] == [2, 3, 4, 5, 6]
+        for use in (runtime.submit(Say("too late")), runtime.state(), runtime.read(len)):
+            with pytest.raises(RuntimeClosed):
+                await use
+
+    run(main())
+
+
+class Stuck(Payments):
+    """Waits for ever inside of `stf`."""
+
+    async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    stf.__annotations__ = Payments.stf.__annotations__
+
+
+def test_a_transition_that_never_ends_is_given_up_and_those_behind_it_are_told() -> None:
+    async def main() -> None:
+        async with bank(machine=Stuck(), shutdown_s=1) as runtime:
+            waiting = [asyncio.create_task(runtime.submit(Say(str(i)))) for i in range(3)]
+            await settle()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(result, (RuntimeClosed, asyncio.CancelledError)) for result in results)
+        assert asyncio.get_running_loop().time() < 20
+
+    run(main())
+
+
+def test_actions_emitted_during_the_shutdown_wait_for_the_next_start_uncounted() -> None:
+    store, world = memory(), World(brief)
+
+    async def before() -> None:
+        async with bank(store, world) as runtime:
+            await runtime.submit(Pay(5))
+            late = asyncio.create_task(runtime.submit(Pay(6)))
+            closing = asyncio.create_task(runtime.close())
+            await asyncio.wait([late, closing])
+        assert [call.id for call in world.calls] == [1]
+        assert store._tables.rows["main"].outbox["2"].attempts == 0
+
+    async def after() -> None:
+        async with bank(store.peer(), world) as runtime:
+            await runtime.drain()
+
+    run(before())
+    run(after())
+    assert [(call.id, call.number) for call in world.calls] == [(1, 1), (2, 1)]
+
+
+def test_leaving_with_an_error_closes_in_the_same_way() -> None:
+    store = memory()
+
+    async def main() -> None:
+        with pytest.raises(KeyError):
+            async with bank(store, World(brief)) as runtime:
+                await runtime.submit(Pay(5))
+                raise KeyError("of the application")
+        assert store._tables.rows["main"].outbox == {}
+        assert store._tables.owners == {}
+
+    run(main())
+
+
+def test_cancelling_the_shutdown_ends_the_wait_but_still_closes_the_store() -> None:
+    store = memory()
+
+    async def main() -> None:
+        async def serve() -> None:
+            async with bank(store, World(never), shutdown_s=1_000) as runtime:
+                await runtime.submit(Pay(5))
+
+        server = asyncio.create_task(serve())
+        await asyncio.sleep(1)
+        server.cancel()
+        await asyncio.wait([server])
+        assert server.cancelled()
+        assert store._tables.owners == {}
+        assert asyncio.get_running_loop().time() < 10
+
+    run(main())
+
+
+def test_closing_twice_or_before_opening_does_nothing() -> None:
+    async def main() -> None:
+        runtime = bank()
+        await runtime.close()
+        async with runtime:
+            await runtime.close()
+            await runtime.close()
+
+    run(main())
