@@ -65,9 +65,7 @@ class Simulation:
     ) -> dict[str, Any]:
         """Runs one seed of the scenario whose callables are `parts`."""
 
-    def digest(
-        self, parts: Any, seed: int, swarm: bool, steps: int, trace: int, /
-    ) -> dict[str, Any]:
+    def digest(self, parts: Any, seed: int, swarm: bool, steps: int, trace: int, /) -> dict[str, Any]:
         """Runs the first steps of a seed without settling; hashes what happens step by step."""
 
     def replay(
