@@ -3,12 +3,11 @@
 use crate::driver::{Driver, Guide, Performed};
 use crate::faults::Fault;
 use crate::host::{Halt, Host};
-use crate::step::{CallFaults, Origin, StepPlan};
+use crate::restored::MAX_RESTORES;
+use crate::step::{CallFaults, StepPlan};
 
 /// After this many interrupted restores in a row the faults leave `restore` alone.
 const MAX_RESTORE_TRIES: usize = 8;
-/// A message names this many ids, then counts.
-const SHOWN_IDS: usize = 5;
 
 impl<O> Driver<O> {
     pub(crate) fn crash_step<H: Host<Obj = O>>(
@@ -22,7 +21,7 @@ impl<O> Driver<O> {
             self.schedule.untracked.clear();
         }
         self.dispatch_untracked(host)?;
-        self.now_ms = self.now_ms.saturating_add_unsigned(plan.advance_ms);
+        self.advance(plan.advance_ms);
         self.counts.faults.fired(Fault::Crash);
         self.restart(host, plan, false)?;
         Ok(Performed::Done)
@@ -39,6 +38,9 @@ impl<O> Driver<O> {
         self.schedule.late.clear();
         host.crash(uncommitted)?;
         for attempt in 0.. {
+            if attempt == MAX_RESTORES {
+                return Err(Self::never_restores(host));
+            }
             let faults = self.restore_faults(plan, attempt);
             self.out.clear();
             let finished = host.restore(&faults, &mut self.out)?;
@@ -99,110 +101,12 @@ impl<O> Driver<O> {
                 .collect(),
         };
         for slot in chosen {
-            if let Some(entry) = self.schedule.entry(slot) {
-                let zombie = (entry.origin, host.duplicate(&entry.action));
+            if let Some(entry) = self.schedule.entry_mut(slot) {
+                // A try that was begun counts, whatever becomes of it.
+                entry.attempts += 1;
+                let zombie = (entry.origin, host.duplicate(&entry.action), entry.attempts);
                 self.schedule.zombies.push(zombie);
             }
         }
-    }
-
-    /// Makes the schedule what `restore` said, which must be exactly what is outstanding.
-    fn reconcile<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
-        let first_place = self.place;
-        let mut restored = 0;
-        for emission in std::mem::take(&mut self.out.tracked) {
-            let origin = self.next_origin();
-            let Some(slot) = host.find_id(&emission.id)? else {
-                if !self.switches.restore {
-                    continue;
-                }
-                return Err(Self::not_outstanding(host, &emission.id, &emission.action));
-            };
-            let again = self.schedule.entry(slot).is_some_and(|entry| {
-                entry.origin.step == self.label && entry.origin.place >= first_place
-            });
-            if again && self.switches.restore {
-                let id = host.show(&emission.id);
-                return Err(Halt::failed(
-                    "restore",
-                    format!("restore emitted id {id} twice"),
-                ));
-            }
-            restored += usize::from(!again);
-            self.schedule
-                .renew(slot, origin, emission.action, emission.timer);
-        }
-        if restored < self.schedule.outstanding() {
-            self.give_up_lost(host, first_place)?;
-        }
-        self.schedule.untracked.append(&mut self.out.untracked);
-        Ok(())
-    }
-
-    pub(crate) fn not_outstanding<H: Host<Obj = O>>(
-        host: &mut H,
-        id: &O,
-        action: &O,
-    ) -> Halt<H::Abort> {
-        let why = match host.was_completed(id) {
-            Ok(true) => "is finished",
-            Ok(false) => "was never emitted",
-            Err(halt) => return halt,
-        };
-        let (id, action) = (host.show(id), host.show(action));
-        Halt::failed(
-            "restore",
-            format!("restore emitted id {id}, which {why}: {action}"),
-        )
-    }
-
-    /// What `restore` did not mention breaks the law; with the law off it is simply lost.
-    fn give_up_lost<H: Host<Obj = O>>(
-        &mut self,
-        host: &mut H,
-        first_place: u32,
-    ) -> Result<(), Halt<H::Abort>> {
-        let is_old = |origin: Origin| origin.step != self.label || origin.place < first_place;
-        let lost: Vec<u32> = self
-            .schedule
-            .slots()
-            .filter(|&slot| {
-                self.schedule
-                    .entry(slot)
-                    .is_some_and(|entry| is_old(entry.origin))
-            })
-            .collect();
-        if self.switches.restore {
-            return Err(self.lost(host, &lost));
-        }
-        for slot in lost {
-            if let Some(entry) = self.schedule.remove(slot) {
-                host.retire_id(&entry.id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn lost<H: Host<Obj = O>>(&self, host: &mut H, slots: &[u32]) -> Halt<H::Abort> {
-        let entries = slots.iter().filter_map(|&slot| self.schedule.entry(slot));
-        let missing: Vec<&O> = entries.map(|entry| &entry.action).collect();
-        let shown: Vec<String> = missing
-            .iter()
-            .take(SHOWN_IDS)
-            .map(|action| host.show(action))
-            .collect();
-        let more = missing.len().saturating_sub(SHOWN_IDS);
-        let tail = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        Halt::failed(
-            "restore",
-            format!(
-                "restore lost what is outstanding: {}{tail}",
-                shown.join(", ")
-            ),
-        )
     }
 }

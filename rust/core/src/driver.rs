@@ -74,7 +74,10 @@ pub(crate) enum Performed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Accepted,
+    /// The machine said no.
     Refused,
+    /// Something else came between: a store error, a cancellation.
+    Interrupted,
     /// The process died before the commit and restored.
     Crashed,
 }
@@ -147,7 +150,12 @@ impl<O> Driver<O> {
         self.schedule.wake(self.counts.steps);
         host.begin_step(self.label, self.now_ms, None);
         self.declined.fill(false);
+        let mut declined = Vec::new();
         let mut forced = self.forced_plan(host);
+        let advance_ms = match &mut self.guide {
+            Guide::Random(planner) => planner.advance_ms(&mut self.counts.faults),
+            _ => 0,
+        };
         loop {
             let Guide::Random(planner) = &mut self.guide else {
                 return Ok(false);
@@ -159,10 +167,18 @@ impl<O> Driver<O> {
             let Some(mut plan) = chosen else {
                 return Ok(false);
             };
-            plan.advance_ms = planner.advance_ms(&mut self.counts.faults);
+            plan.advance_ms = advance_ms;
+            if self.recording.is_some() {
+                plan.declined.clone_from(&declined);
+            }
             match self.perform_and_record(host, plan)? {
                 Performed::Done => return Ok(true),
-                Performed::Declined(source) => self.declined[source as usize] = true,
+                Performed::Declined(source) => {
+                    self.declined[source as usize] = true;
+                    if self.recording.is_some() {
+                        declined.push(source);
+                    }
+                }
                 Performed::Absent => {}
             }
         }

@@ -19,5 +19,6 @@ pub mod step;
 
 mod crash;
 mod perform;
+mod restored;
 mod settle;
 mod transition;

@@ -3,6 +3,7 @@
 use crate::driver::{Driver, Guide, Performed, Verdict};
 use crate::faults::Fault;
 use crate::host::{Event, Halt, Host};
+use crate::planner::MAX_ADVANCE_MS;
 use crate::schedule::Late;
 use crate::step::{Origin, StepKind, StepPlan};
 
@@ -20,6 +21,11 @@ impl<O> Driver<O> {
             return self.crash_step(host, plan, lost_untracked);
         }
         self.dispatch_untracked(host)?;
+        if let Guide::Script(_) = self.guide {
+            for &source in &plan.declined {
+                host.source(source)?;
+            }
+        }
         match plan.kind {
             StepKind::Input { source } => {
                 let Some(value) = host.source(source)? else {
@@ -51,6 +57,9 @@ impl<O> Driver<O> {
     }
 
     pub(crate) fn advance(&mut self, milliseconds: u64) {
+        if milliseconds > MAX_ADVANCE_MS {
+            self.counts.faults.fired(Fault::ClockJump);
+        }
         self.now_ms = self.now_ms.saturating_add_unsigned(milliseconds);
     }
 
@@ -176,11 +185,11 @@ impl<O> Driver<O> {
             return Ok(Performed::Absent);
         };
         self.advance(advance_ms);
-        let (_, action) = self.schedule.zombies.swap_remove(at);
+        let (_, action, attempt) = self.schedule.zombies.swap_remove(at);
         self.counts.faults.fired(Fault::Zombie);
         self.counts.dropped_answers += 1;
         // Whoever asked is gone, so the answer goes nowhere.
-        host.execute(&action, 1)?;
+        host.execute(&action, attempt)?;
         Ok(Performed::Done)
     }
 
@@ -234,7 +243,7 @@ impl<O> Driver<O> {
                     self.schedule.late.push(Late { origin, id, result });
                 }
             }
-            Verdict::Refused => {
+            Verdict::Refused | Verdict::Interrupted => {
                 let tries = self.schedule.entry_mut(slot).map_or(1, |entry| {
                     entry.tries += 1;
                     if !is_timer {
@@ -309,12 +318,15 @@ impl<O> Driver<O> {
         host: &mut H,
         plan: &mut StepPlan,
     ) -> Result<Performed, Halt<H::Abort>> {
-        let Some((id, result)) = host.invent()? else {
+        let invented = match host.invent()? {
+            Some((id, result)) if host.find_id(&id)?.is_none() => Some((id, result)),
+            _ => None,
+        };
+        let Some((id, result)) = invented else {
+            // What it drew belongs to no step.
+            drop(host.take_draws());
             return Ok(Performed::Absent);
         };
-        if host.find_id(&id)?.is_some() {
-            return Ok(Performed::Absent);
-        }
         self.advance(plan.advance_ms);
         self.counts.faults.fired(Fault::Unknown);
         let event = Event::Completed {

@@ -9,8 +9,8 @@ use crate::step::{CallFaults, StepKind, StepPlan};
 
 /// The stream of the generator that the planner reads; stream 0 belongs to the scenario.
 const PLANNER_STREAM: u64 = 1;
-/// Every other step moves the virtual clock by up to this much.
-const MAX_ADVANCE_MS: u64 = 2_000;
+/// Every step but a timer's moves the virtual clock by up to this much; more is a clock jump.
+pub(crate) const MAX_ADVANCE_MS: u64 = 2_000;
 /// A clock jump moves it by up to a day.
 const MAX_JUMP_MS: u64 = 86_400_000;
 /// A late result comes at most this many steps later.
@@ -97,9 +97,11 @@ impl Planner {
     /// Draws a subset of sources and faults and a weight for each.
     fn swarm(&mut self, wishes: &Wishes) {
         for (source, &weight) in wishes.weights.iter().enumerate() {
-            let on = self.rng.below(2) == 0 || !wishes.swarmable[source];
+            let on = self.rng.below(2) == 0;
             let factor = self.rng.below(100) + 1;
-            self.weights[source] = if on { weight.saturating_mul(factor) } else { 0 };
+            if wishes.swarmable[source] {
+                self.weights[source] = if on { weight.saturating_mul(factor) } else { 0 };
+            }
         }
         if self.weights.iter().all(|&weight| weight == 0) && !self.weights.is_empty() {
             let kept = self.rng.below(self.weights.len() as u64) as usize;
@@ -203,8 +205,7 @@ impl Planner {
     /// The part of a step that does not depend on what happens in it.
     pub fn advance_ms(&mut self, counts: &mut FaultCounts) -> u64 {
         let jump = if self.strikes(Fault::ClockJump, counts) {
-            counts.fired(Fault::ClockJump);
-            self.rng.below(MAX_JUMP_MS)
+            MAX_ADVANCE_MS + 1 + self.rng.below(MAX_JUMP_MS)
         } else {
             0
         };

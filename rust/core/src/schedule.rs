@@ -61,8 +61,8 @@ pub struct Schedule<O> {
     settling: bool,
     /// Results that will come again.
     pub late: Vec<Late<O>>,
-    /// Actions of a life before the last crash, still on their way to the world.
-    pub zombies: Vec<(Origin, O)>,
+    /// Actions of a life before the last crash, still on their way to the world, and which try each is.
+    pub zombies: Vec<(Origin, O, u32)>,
     /// Inputs that clients will send again: the step that took them, their source, the value.
     pub resubmits: Vec<(u64, u32, O)>,
     pub untracked: Vec<O>,
@@ -252,6 +252,11 @@ impl<O> Schedule<O> {
         if let Some((&(due, _), _)) = self.waiting.first_key_value() {
             self.wake(due);
         }
+    }
+
+    /// Slots handed out so far are below this.
+    pub fn slot_count(&self) -> usize {
+        self.entries.len()
     }
 
     pub fn slots(&self) -> impl Iterator<Item = u32> + '_ {

@@ -1,14 +1,16 @@
 //! Faults off, no new inputs: everything outstanding must find its end.
 
-use std::collections::BTreeSet;
-
 use crate::draws::Draw;
 use crate::driver::{Driver, Guide, Verdict};
-use crate::host::{Emissions, Halt, Host};
+use crate::host::{Halt, Host};
 use crate::step::{Origin, StepKind, StepPlan};
 
 /// Timers may fire and be set again for this many rounds.
 const MAX_TIMER_ROUNDS: u32 = 100;
+/// What is refused after so many waits in a row, each twice as long as the last, is refused for ever.
+const MAX_WAITS: u32 = 20;
+/// The first wait.
+const WAIT_MS: u64 = 1_000;
 
 impl<O> Driver<O> {
     /// Settles within `base` steps and 10 more for each outstanding id, or breaks the law `settle`.
@@ -30,13 +32,9 @@ impl<O> Driver<O> {
         if !self.drain(host, limit)? {
             return Ok(false);
         }
-        self.check_rest(host)?;
-        for _ in 0..MAX_TIMER_ROUNDS {
-            match self.timer_round(host, limit)? {
-                Round::Stopped => return Ok(false),
-                Round::AtRest => break,
-                Round::Progress => {}
-            }
+        self.rest(host)?;
+        if !self.run_timers(host, limit)? {
+            return Ok(false);
         }
         self.look(host, None);
         host.settled()?;
@@ -47,10 +45,10 @@ impl<O> Driver<O> {
     fn execute_zombies<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
         self.schedule.late.clear();
         self.schedule.resubmits.clear();
-        for (origin, action) in std::mem::take(&mut self.schedule.zombies) {
+        for (origin, action, attempt) in std::mem::take(&mut self.schedule.zombies) {
             let plan = StepPlan::new(StepKind::Zombie { of: origin });
             self.counts.dropped_answers += 1;
-            self.settle_step(host, &plan, |_, host| host.execute(&action, 1))?;
+            self.settle_step(host, &plan, |_, host| host.execute(&action, attempt))?;
         }
         Ok(())
     }
@@ -91,13 +89,10 @@ impl<O> Driver<O> {
         host: &mut H,
         limit: u64,
     ) -> Result<bool, Halt<H::Abort>> {
-        let mut refused_in_a_row = 0;
+        let (mut refused_in_a_row, mut waits, mut verdict) = (0, 0, Verdict::Accepted);
         while let Some(slot) = self.schedule.oldest() {
-            if refused_in_a_row > self.schedule.unsettled() {
-                return Err(self.starved(host, slot));
-            }
             if self.counts.settle_steps >= limit {
-                return Err(self.restless(host, slot, limit));
+                return Err(self.restless(host, slot, limit, verdict));
             }
             if host.seen_while_settling(&self.schedule)? {
                 return Err(self.circling(host, slot));
@@ -105,28 +100,58 @@ impl<O> Driver<O> {
             if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
                 return Ok(false);
             }
-            let has_result = self
-                .schedule
-                .entry(slot)
-                .is_some_and(|entry| entry.result.is_some());
-            let plan = self.settle_plan(slot, has_result);
-            let verdict = self.settle_step(host, &plan, |driver, host| {
-                if has_result {
-                    driver.settle_delivery(host, slot)
-                } else {
-                    driver
-                        .execute_slot(host, slot, false)
-                        .map(|()| Verdict::Accepted)
+            verdict = self.settle_slot(host, slot)?;
+            match verdict {
+                Verdict::Refused => refused_in_a_row += 1,
+                // Trying again may help, and the limit bounds how often.
+                Verdict::Interrupted => continue,
+                Verdict::Accepted | Verdict::Crashed => (refused_in_a_row, waits) = (0, 0),
+            }
+            if refused_in_a_row > 0 && refused_in_a_row >= self.schedule.unsettled() {
+                // All that is left was refused: only a timer or the time can change that.
+                if waits == MAX_WAITS {
+                    return Err(self.starved(host, slot));
                 }
-            })?;
-            refused_in_a_row = if verdict == Verdict::Refused {
-                refused_in_a_row + 1
-            } else {
-                0
-            };
+                self.wait(waits);
+                if self.fire_armed(host, limit, false)?.is_none() {
+                    return Ok(false);
+                }
+                (refused_in_a_row, waits) = (0, waits + 1);
+            }
         }
         self.dispatch_untracked(host)?;
         Ok(true)
+    }
+
+    /// The world answers what is in that slot, or its answer reaches the machine.
+    fn settle_slot<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        slot: u32,
+    ) -> Result<Verdict, Halt<H::Abort>> {
+        let entry = self.schedule.entry(slot);
+        let has_result = entry.is_some_and(|entry| entry.result.is_some());
+        let plan = self.settle_plan(slot, has_result);
+        self.settle_step(host, &plan, |driver, host| {
+            if has_result {
+                driver.settle_delivery(host, slot)
+            } else {
+                driver
+                    .execute_slot(host, slot, false)
+                    .map(|()| Verdict::Accepted)
+            }
+        })
+    }
+
+    /// Nothing happens for a while.
+    fn wait(&mut self, waits: u32) {
+        self.now_ms = self.now_ms.saturating_add_unsigned(WAIT_MS << waits);
+    }
+
+    /// Nothing is left but timers and dead ids; `restore` must say so too.
+    fn rest<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
+        self.look(host, None);
+        self.check_rest(host)
     }
 
     fn settle_plan(&self, slot: u32, deliver: bool) -> StepPlan {
@@ -150,91 +175,104 @@ impl<O> Driver<O> {
         self.deliver_slot(host, slot, &mut plan)
     }
 
-    /// Fires every timer that is armed now, in order of deadline, and runs until rest again.
-    fn timer_round<H: Host<Obj = O>>(
+    /// Lets timers fire, round after round, until a round leaves only those that it set again.
+    fn run_timers<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
         limit: u64,
-    ) -> Result<Round, Halt<H::Abort>> {
-        let armed = self.schedule.timer_slots();
-        if armed.is_empty() {
-            return Ok(Round::AtRest);
+    ) -> Result<bool, Halt<H::Abort>> {
+        let (mut waits, mut refused) = (0, None);
+        for _ in 0..MAX_TIMER_ROUNDS {
+            let Some(round) = self.fire_armed(host, limit, true)? else {
+                return Ok(false);
+            };
+            self.rest(host)?;
+            refused = round.refused;
+            match refused {
+                Some(slot) if round.fired.is_empty() => {
+                    if waits == MAX_WAITS {
+                        return Err(self.starved(host, slot));
+                    }
+                    self.wait(waits);
+                    waits += 1;
+                }
+                Some(_) => waits = 0,
+                None => {
+                    if self.only_rearmed(host, &round.fired)? {
+                        return Ok(true);
+                    }
+                }
+            }
         }
-        let mut fired = BTreeSet::new();
-        for (slot, origin) in armed {
+        match refused {
+            Some(slot) if self.schedule.entry(slot).is_some() => Err(self.starved(host, slot)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Fires every timer that is armed now, in order of deadline; after each, `to_rest` settles what follows.
+    ///
+    /// None if the host asked to stop.
+    fn fire_armed<H: Host<Obj = O>>(
+        &mut self,
+        host: &mut H,
+        limit: u64,
+        to_rest: bool,
+    ) -> Result<Option<Round<O>>, Halt<H::Abort>> {
+        let mut round = Round {
+            fired: Vec::new(),
+            refused: None,
+        };
+        for (slot, origin) in self.schedule.timer_slots() {
             // An earlier one of this round may have taken it away or set it anew.
-            let due = self
-                .schedule
-                .entry(slot)
-                .filter(|entry| entry.origin == origin);
-            let Some(at) = due.and_then(|entry| entry.timer) else {
+            let due = self.schedule.entry(slot);
+            let Some(entry) = due.filter(|entry| entry.origin == origin) else {
+                continue;
+            };
+            let (Some(at), id) = (entry.timer, host.duplicate(&entry.id)) else {
                 continue;
             };
             if self.counts.settle_steps >= limit {
-                return Err(self.restless(host, slot, limit));
+                return Err(self.restless(host, slot, limit, Verdict::Accepted));
             }
             if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
-                return Ok(Round::Stopped);
+                return Ok(None);
             }
             self.now_ms = self.now_ms.max(at);
             let plan = StepPlan::new(StepKind::Timer { of: origin });
             let verdict = self.settle_step(host, &plan, |driver, host| {
                 driver.settle_delivery(host, slot)
             })?;
-            if verdict == Verdict::Refused {
-                return Err(self.starved(host, slot));
+            if matches!(verdict, Verdict::Refused | Verdict::Interrupted) {
+                round.refused = Some(slot);
+            } else {
+                round.fired.push(id);
             }
-            fired.insert(slot);
-            if !self.drain(host, limit)? {
-                return Ok(Round::Stopped);
+            if to_rest && !self.drain(host, limit)? {
+                return Ok(None);
             }
         }
-        self.check_rest(host)?;
-        let only_rearmed = self
-            .schedule
-            .timer_slots()
+        Ok(Some(round))
+    }
+
+    /// Whether every timer that is armed now has an id that fired in the last round.
+    fn only_rearmed<H: Host<Obj = O>>(
+        &self,
+        host: &mut H,
+        fired: &[O],
+    ) -> Result<bool, Halt<H::Abort>> {
+        let mut rearmed = Vec::new();
+        for id in fired {
+            rearmed.extend(host.find_id(id)?);
+        }
+        rearmed.sort_unstable();
+        let armed = self.schedule.timer_slots();
+        Ok(armed
             .iter()
-            .all(|(slot, _)| fired.contains(slot));
-        Ok(if only_rearmed {
-            Round::AtRest
-        } else {
-            Round::Progress
-        })
+            .all(|(slot, _)| rearmed.binary_search(slot).is_ok()))
     }
 
-    /// At rest `restore` may emit only timers and dead ids: exactly what is outstanding then.
-    fn check_rest<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {
-        if !self.switches.restore {
-            return Ok(());
-        }
-        self.look(host, None);
-        let mut out = Emissions::default();
-        host.restore(&crate::step::CallFaults::NONE, &mut out)?;
-        let mut seen = BTreeSet::new();
-        for emission in &out.tracked {
-            let Some(slot) = host.find_id(&emission.id)? else {
-                return Err(Self::not_outstanding(host, &emission.id, &emission.action));
-            };
-            if !seen.insert(slot) {
-                let id = host.show(&emission.id);
-                return Err(Halt::failed(
-                    "restore",
-                    format!("restore emitted id {id} twice"),
-                ));
-            }
-        }
-        let lost = self.schedule.slots().find(|slot| !seen.contains(slot));
-        if let Some(entry) = lost.and_then(|slot| self.schedule.entry(slot)) {
-            let action = host.show(&entry.action);
-            return Err(Halt::failed(
-                "restore",
-                format!("restore lost what is outstanding: {action}"),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Every result left was refused, and nothing else can happen that would change that.
+    /// What is in that slot was refused again and again, and nothing can happen that would change that.
     fn starved<H: Host<Obj = O>>(&self, host: &mut H, slot: u32) -> Halt<H::Abort> {
         let refusal = host.last_refusal();
         let shown = self.schedule.entry(slot).map(|entry| {
@@ -265,23 +303,40 @@ impl<O> Driver<O> {
         )
     }
 
-    fn restless<H: Host<Obj = O>>(&self, host: &mut H, slot: u32, limit: u64) -> Halt<H::Abort> {
+    fn restless<H: Host<Obj = O>>(
+        &self,
+        host: &mut H,
+        slot: u32,
+        limit: u64,
+        last: Verdict,
+    ) -> Halt<H::Abort> {
         let action = self
             .schedule
             .entry(slot)
             .map(|entry| host.show(&entry.action));
         let (action, left) = (action.unwrap_or_default(), self.schedule.outstanding());
+        let why = match last {
+            Verdict::Refused | Verdict::Interrupted => {
+                format!(
+                    "; the last delivery was not accepted: {}",
+                    host.last_refusal()
+                )
+            }
+            Verdict::Accepted | Verdict::Crashed => String::new(),
+        };
         Halt::failed(
             "settle",
             format!(
-                "not at rest after {limit} settling steps: {left} outstanding, next is {action}"
+                "not at rest after {limit} settling steps: {left} outstanding, next is {action}{why}"
             ),
         )
     }
 }
 
-enum Round {
-    AtRest,
-    Progress,
-    Stopped,
+/// What firing the armed timers once came to.
+struct Round<O> {
+    /// The ids of those that were taken.
+    fired: Vec<O>,
+    /// One that was not.
+    refused: Option<u32>,
 }

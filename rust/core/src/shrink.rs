@@ -21,10 +21,15 @@ pub struct Shrinker {
 }
 
 /// What "smaller" means, most important first.
-type Size = (usize, usize, u64, u128);
+type Size = (usize, usize, usize, u64, u128);
 
 fn size(recording: &Recording) -> Size {
     let faults = recording.steps.iter().map(fault_count).sum();
+    let declined = recording
+        .steps
+        .iter()
+        .map(|step| step.plan.declined.len())
+        .sum();
     let advance = recording
         .steps
         .iter()
@@ -33,7 +38,7 @@ fn size(recording: &Recording) -> Size {
     let draws = all_draws(recording)
         .map(|draw| u128::from(draw.value) + 1)
         .sum();
-    (recording.steps.len(), faults, advance, draws)
+    (recording.steps.len(), faults, declined, advance, draws)
 }
 
 fn all_draws(recording: &Recording) -> impl Iterator<Item = &Draw> {
@@ -189,6 +194,7 @@ impl Shrinker {
         for step in &mut calm.steps {
             step.plan.call = CallFaults::NONE;
             step.plan.restores.clear();
+            step.plan.declined.clear();
             step.plan.advance_ms = 0;
         }
         if calm != self.best && self.attempt(replays, &calm)? {
@@ -334,6 +340,7 @@ fn alike(left: &RecordedStep, right: &RecordedStep) -> bool {
     left.plan.kind == right.plan.kind
         && left.plan.call == right.plan.call
         && left.plan.restores == right.plan.restores
+        && left.plan.declined == right.plan.declined
         && left.draws == right.draws
 }
 
@@ -348,6 +355,7 @@ fn simpler_steps(best: &Recording, index: usize) -> Vec<Recording> {
         }
     };
     push(&|step| step.plan.advance_ms = 0);
+    push(&|step| step.plan.declined.clear());
     push(&|step| step.plan.restores.clear());
     push(&|step| {
         step.plan.restores.pop();

@@ -65,6 +65,8 @@ pub struct StepPlan {
     /// How far the virtual clock moves before the step, in milliseconds (a timer step moves it further).
     pub advance_ms: u64,
     pub call: CallFaults,
+    /// Sources that were asked first and declined: they may have drawn, or remember that they were asked.
+    pub declined: Vec<u32>,
     /// Faults of each `restore` that this step leads to, in order; missing ones are none.
     pub restores: Vec<CallFaults>,
 }
@@ -75,6 +77,7 @@ impl StepPlan {
             kind,
             advance_ms: 0,
             call: CallFaults::NONE,
+            declined: Vec::new(),
             restores: Vec::new(),
         }
     }

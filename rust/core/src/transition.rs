@@ -47,10 +47,10 @@ impl<O> Driver<O> {
         self.note_outcome(outcome);
         host.answer_client(event, outcome)?;
         host.always()?;
-        Ok(if outcome == Outcome::Accepted {
-            Verdict::Accepted
-        } else {
-            Verdict::Refused
+        Ok(match outcome {
+            Outcome::Accepted => Verdict::Accepted,
+            Outcome::Rejected => Verdict::Refused,
+            Outcome::Interrupted => Verdict::Interrupted,
         })
     }
 
@@ -123,7 +123,10 @@ impl<O> Driver<O> {
         for id in std::mem::take(&mut self.out.forgotten) {
             // Giving up what is not outstanding (any more) changes nothing.
             if let Some(slot) = host.find_id(&id)? {
-                self.schedule.remove(slot);
+                let given_up = self.schedule.remove(slot);
+                if given_up.is_some_and(|entry| entry.result.is_some()) {
+                    self.counts.dropped_answers += 1;
+                }
                 host.retire_id(&id)?;
             }
         }

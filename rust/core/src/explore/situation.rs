@@ -51,9 +51,10 @@ pub fn print_schedule<H: Fork>(
         let (id, result) = (host.hash(&late.id)?, host.hash(&late.result)?);
         add(2, &[id, result]);
     }
-    for (_, action) in &schedule.zombies {
+    for (_, action, attempt) in &schedule.zombies {
         let hash = host.hash(action)?;
-        add(3, &[hash]);
+        let attempt = if host.counts_attempts() { *attempt } else { 0 };
+        add(3, &[hash, u128::from(attempt)]);
     }
     for (_, source, value) in &schedule.resubmits {
         let hash = host.hash(value)?;

@@ -150,6 +150,11 @@ fn plain_step<'py>(
             }
         }
     }
+    if !step.plan.declined.is_empty() {
+        let names = step.plan.declined.iter();
+        let names: Vec<_> = names.map(|&source| sources.get(source as usize)).collect();
+        dict.set_item("declined", names)?;
+    }
     if step.plan.advance_ms > 0 {
         dict.set_item("advance_ms", step.plan.advance_ms)?;
     }
@@ -188,6 +193,11 @@ fn plain_faults<'py>(py: Python<'py>, faults: &CallFaults) -> PyResult<Bound<'py
 fn read_step(stored: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<RecordedStep> {
     let stored = stored.cast::<PyDict>().map_err(|_| bad("not an object"))?;
     let mut plan = StepPlan::new(read_kind(stored, sources)?);
+    if stored.contains("declined")? {
+        for name in field::<Vec<String>>(stored, "declined")? {
+            plan.declined.push(source_named(&name, sources)?);
+        }
+    }
     if let Some(advance) = stored.get_item("advance_ms")? {
         plan.advance_ms = advance
             .extract()
@@ -232,6 +242,13 @@ fn flag(plain: &Bound<'_, PyDict>, name: &str) -> PyResult<bool> {
         .unwrap_or(false))
 }
 
+fn source_named(name: &str, sources: &[String]) -> PyResult<u32> {
+    let found = sources.iter().position(|source| source == name);
+    let source =
+        found.ok_or_else(|| bad(&format!("the scenario has no source {name:?} any more")))?;
+    Ok(source as u32)
+}
+
 fn read_kind(plain: &Bound<'_, PyDict>, sources: &[String]) -> PyResult<StepKind> {
     let origin = || -> PyResult<Origin> {
         let (step, place) = field(plain, "of")?;
@@ -241,11 +258,8 @@ fn read_kind(plain: &Bound<'_, PyDict>, sources: &[String]) -> PyResult<StepKind
     Ok(match kind.as_str() {
         "input" => {
             let name: String = field(plain, "source")?;
-            let found = sources.iter().position(|source| *source == name);
-            let source = found
-                .ok_or_else(|| bad(&format!("the scenario has no source {name:?} any more")))?;
             StepKind::Input {
-                source: source as u32,
+                source: source_named(&name, sources)?,
             }
         }
         "resubmit" => StepKind::Resubmit {
