@@ -10,7 +10,9 @@ from typing import Any
 
 from fasm import _native
 
-Injections = list[tuple[int, BaseException]]
+Injections = list[tuple[int, int, BaseException]]
+"""At which suspension, which kind by number, and what to throw in."""
+
 Driven = tuple[Any, BaseException | None, int, list[bool]]
 
 
@@ -65,7 +67,7 @@ class _Watch:
         self.injected = [False, False]
 
     def is_own(self, error: BaseException) -> bool:
-        return any(error is exception for _, exception in self._injections)
+        return any(error is exception for _, _, exception in self._injections)
 
     @types.coroutine
     def drive(self, coroutine: Any) -> Generator[Any, Any, Any]:
@@ -88,8 +90,8 @@ class _Watch:
                     thrown = error
 
     def _due(self) -> BaseException | None:
-        for position, (at, exception) in enumerate(self._injections):
+        for at, kind, exception in self._injections:
             if at == self.suspensions:
-                self.injected[position] = True
+                self.injected[kind] = True
                 return exception
         return None

@@ -23,7 +23,7 @@ SETTLE_STEPS: Final = 10_000
 WEIGHT_UNIT: Final = 1_000
 """The native driver counts weights in thousandths."""
 
-Bridge = Callable[[Any, list[tuple[int, BaseException]]], tuple[Any, BaseException | None, int, list[bool]]]
+Bridge = Callable[[Any, list[tuple[int, int, BaseException]]], tuple[Any, BaseException | None, int, list[bool]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 //! `Actions`: what one transition wants done, in order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyIndexError;
@@ -49,6 +50,16 @@ pub struct Emitted {
     pub forgotten: Vec<Py<PyAny>>,
 }
 
+/// What is taken out of a container.
+#[derive(Debug, Default)]
+pub struct Taken {
+    pub emitted: Emitted,
+    /// How often an action was offered, whether or not there was room for it.
+    pub adds: usize,
+    /// Whether the refusal that `arm` asked for has happened.
+    pub refused: bool,
+}
+
 #[derive(Debug)]
 struct Held {
     emitted: Emitted,
@@ -78,6 +89,8 @@ impl Held {
 #[pyclass(frozen, generic, module = "fasm")]
 #[derive(Debug)]
 pub struct Actions {
+    /// Whether anything was done with it since the last `take`: most transitions emit nothing.
+    used: AtomicBool,
     held: Mutex<Held>,
 }
 
@@ -93,28 +106,25 @@ impl Actions {
         held.fired = false;
     }
 
-    /// Whether the refusal that `arm` asked for has happened.
-    pub fn fired(&self) -> bool {
-        self.lock().fired
-    }
-
-    /// How often an action was offered so far, whether or not there was room for it.
-    pub fn adds(&self) -> usize {
-        self.lock().adds
-    }
-
     /// Empties the container and starts its counts anew, so that it can serve another transition.
-    pub fn take(&self) -> Emitted {
+    pub fn take(&self) -> Taken {
+        if !self.used.load(Ordering::Relaxed) {
+            return Taken::default();
+        }
         let mut held = self.lock();
-        held.adds = 0;
+        self.used.store(false, Ordering::Relaxed);
         held.refuse_at = None;
-        held.fired = false;
-        std::mem::take(&mut held.emitted)
+        Taken {
+            adds: std::mem::take(&mut held.adds),
+            refused: std::mem::take(&mut held.fired),
+            emitted: std::mem::take(&mut held.emitted),
+        }
     }
 
     fn with_capacity(capacity: Option<usize>) -> Self {
         let emitted = Emitted::default();
         Self {
+            used: AtomicBool::new(false),
             held: Mutex::new(Held {
                 emitted,
                 capacity,
@@ -127,6 +137,7 @@ impl Actions {
 
     // No Python code runs under this lock, so a holder can neither panic halfway nor wait for another thread.
     fn lock(&self) -> MutexGuard<'_, Held> {
+        self.used.store(true, Ordering::Relaxed);
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,6 +8,7 @@ use fasm_core::host::{Emissions, Halt, Outcome};
 use fasm_core::step::CallFaults;
 use pyo3::prelude::*;
 
+use super::drive::Driven;
 use super::host::{Checked, PyHost};
 use super::tally::bump;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
@@ -130,21 +131,24 @@ impl<'py> PyHost<'_, 'py> {
         bump(&mut self.tally.laws, "restore", 1);
         let before = self.before_reading()?;
         let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
-        let injections = self.injections(faults).map_err(Halt::abort)?;
+        let injections = self.injections(faults)?;
+        let mut driven = Driven::default();
         let returned = self
             .parts
             .machine
             .restore
             .call1((&self.state.object, &container));
-        let driven = self.driver.finish(returned, "restore", &injections);
+        let result = self
+            .driver
+            .finish_with(returned, "restore", &injections, &mut driven);
         out.suspensions = driven.suspensions;
         [out.cancelled, out.state_error] = driven.injected;
-        self.container.collect(self.py, container, faults, out)?;
+        self.container.collect(self.py, container, out)?;
         self.trace
-            .restored(driven.result.as_ref().err(), out, faults, self.settings);
+            .restored(result.as_ref().err(), out, faults, self.settings);
         self.digest_call(Outcome::Accepted, out)
             .map_err(Halt::abort)?;
-        let finished = match driven.result {
+        let finished = match result {
             Ok(value) if value.is_none() => true,
             Ok(value) => {
                 return Err(Self::invalid(format!(

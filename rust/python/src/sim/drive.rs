@@ -20,32 +20,30 @@ thread_local! {
 #[derive(Debug)]
 pub struct Injection<'py> {
     pub at: u32,
+    pub kind: Injected,
     pub exception: Bound<'py, PyAny>,
 }
 
-/// What a call came to.
-#[derive(Debug)]
-pub struct Driven<'py> {
-    pub result: PyResult<Bound<'py, PyAny>>,
-    pub suspensions: u32,
-    /// Which of the injections were thrown in, by position.
-    pub injected: [bool; 2],
+/// Which fault an injected exception stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Injected {
+    Cancel,
+    StateError,
 }
 
-impl<'py> Driven<'py> {
-    fn at_once(result: PyResult<Bound<'py, PyAny>>) -> Self {
-        Self {
-            result,
-            suspensions: 0,
-            injected: [false; 2],
-        }
-    }
+/// What a call did, beside what it returned.
+#[derive(Debug, Default)]
+pub struct Driven {
+    pub suspensions: u32,
+    /// Which of the injections were thrown in, by `Injected`.
+    pub injected: [bool; 2],
 }
 
 /// Drives coroutines without an event loop, or hands them to one.
 #[derive(Debug)]
 pub struct Driver {
-    /// `bridge(coroutine, [(at, exception), ...]) -> (suspensions, injected)`; runs it on the user's loop.
+    /// `bridge(coroutine, [(at, kind, exception), ...])` runs it on the user's loop; gives value, exception,
+    /// suspensions, and which kinds were thrown in.
     bridge: Option<Py<PyAny>>,
     /// The machine's name, for messages.
     pub machine: String,
@@ -57,28 +55,36 @@ impl Driver {
     }
 
     /// Runs what a user's callable returned to its end. `what` names the callable in messages.
+    #[inline]
     pub fn finish<'py>(
         &self,
         returned: PyResult<Bound<'py, PyAny>>,
         what: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.finish_with(returned, what, &[], &mut Driven::default())
+    }
+
+    /// The same with exceptions to throw in; `driven` says what came of them.
+    #[inline]
+    pub fn finish_with<'py>(
+        &self,
+        returned: PyResult<Bound<'py, PyAny>>,
+        what: &str,
         injections: &[Injection<'py>],
-    ) -> Driven<'py> {
-        let object = match returned {
-            Ok(object) => object,
-            Err(error) => return Driven::at_once(Err(error)),
-        };
+        driven: &mut Driven,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let object = returned?;
         if object.is_none() {
-            return Driven::at_once(Ok(object));
+            return Ok(object);
         }
         // SAFETY: the object is alive and the check only reads its type.
         let is_coroutine = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } == 1;
         if is_coroutine {
-            return self.drive(&object, what, injections);
+            return self.drive(&object, what, injections, driven);
         }
-        match awaiter(&object) {
-            Ok(Some(iterator)) => self.drive(&iterator, what, injections),
-            Ok(None) => Driven::at_once(Ok(object)),
-            Err(error) => Driven::at_once(Err(error)),
+        match awaiter(&object)? {
+            Some(iterator) => self.drive(&iterator, what, injections, driven),
+            None => Ok(object),
         }
     }
 
@@ -87,56 +93,51 @@ impl Driver {
         coroutine: &Bound<'py, PyAny>,
         what: &str,
         injections: &[Injection<'py>],
-    ) -> Driven<'py> {
-        match &self.bridge {
-            Some(bridge) => across(bridge, coroutine, injections),
-            None => self.drive_here(coroutine, what, injections),
+        driven: &mut Driven,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(bridge) = &self.bridge {
+            return across(bridge, coroutine, injections, driven);
         }
-    }
-
-    fn drive_here<'py>(
-        &self,
-        coroutine: &Bound<'py, PyAny>,
-        what: &str,
-        injections: &[Injection<'py>],
-    ) -> Driven<'py> {
-        let mut driven = Driven::at_once(Ok(coroutine.py().None().into_bound(coroutine.py())));
         let outer = (!injections.is_empty()).then(|| SUSPEND.replace(true));
         let passed = PASSED.get();
-        let mut sent = send(coroutine);
-        loop {
-            match sent {
-                Ok(Sent::Returned(value)) => driven.result = Ok(value),
-                Err(error) => driven.result = Err(self.explain(coroutine.py(), error, what)),
-                Ok(Sent::Yielded(value)) => {
-                    driven.suspensions += 1;
-                    let due = injections
-                        .iter()
-                        .position(|one| one.at == driven.suspensions);
-                    if let Some(position) = due {
-                        driven.injected[position] = true;
-                        sent = throw(coroutine, &injections[position].exception);
-                        continue;
-                    }
-                    if value.is_none() {
-                        sent = send(coroutine);
-                        continue;
-                    }
-                    // Close first, so that `finally` blocks run here and not when memory is collected.
-                    let closed = coroutine.call_method0(intern!(coroutine.py(), "close"));
-                    driven.result = Err(match closed {
-                        Ok(_) => self.needs_loop(what, &format!("it awaits {}", type_name(&value))),
-                        Err(error) => error,
-                    });
-                }
-            }
-            break;
-        }
+        let result = self.send_to_end(coroutine, what, injections, driven);
         if let Some(outer) = outer {
             SUSPEND.set(outer);
         }
         driven.suspensions += PASSED.get().wrapping_sub(passed);
-        driven
+        result
+    }
+
+    #[inline]
+    fn send_to_end<'py>(
+        &self,
+        coroutine: &Bound<'py, PyAny>,
+        what: &str,
+        injections: &[Injection<'py>],
+        driven: &mut Driven,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = coroutine.py();
+        let mut sent = send(coroutine);
+        loop {
+            let value = match sent {
+                Sent::Returned(value) => return Ok(value),
+                Sent::Raised => return Err(self.explain(py, PyErr::fetch(py), what)),
+                Sent::Yielded(value) => value,
+            };
+            driven.suspensions += 1;
+            let due = injections.iter().find(|one| one.at == driven.suspensions);
+            if let Some(injection) = due {
+                driven.injected[injection.kind as usize] = true;
+                sent = throw(coroutine, &injection.exception)
+                    .map_err(|error| self.explain(py, error, what))?;
+            } else if value.is_none() {
+                sent = send(coroutine);
+            } else {
+                // Close first, so that `finally` blocks run here and not when memory is collected.
+                coroutine.call_method0(intern!(py, "close"))?;
+                return Err(self.needs_loop(what, &format!("it awaits {}", type_name(&value))));
+            }
+        }
     }
 
     /// Turns asyncio's complaint into one that says what to do.
@@ -181,47 +182,39 @@ fn across<'py>(
     bridge: &Py<PyAny>,
     coroutine: &Bound<'py, PyAny>,
     injections: &[Injection<'py>],
-) -> Driven<'py> {
-    let py = coroutine.py();
-    let wanted: Vec<(u32, &Bound<'py, PyAny>)> = injections
+    driven: &mut Driven,
+) -> PyResult<Bound<'py, PyAny>> {
+    let wanted: Vec<(u32, usize, &Bound<'py, PyAny>)> = injections
         .iter()
-        .map(|one| (one.at, &one.exception))
+        .map(|one| (one.at, one.kind as usize, &one.exception))
         .collect();
-    let answer = bridge
-        .bind(py)
-        .call1((coroutine, wanted))
-        .and_then(|answer| {
-            answer.extract::<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, u32, [bool; 2])>()
-        });
-    match answer {
-        Ok((value, raised, suspensions, injected)) => {
-            let result = raised.map_or(Ok(value), |error| Err(PyErr::from_value(error)));
-            Driven {
-                result,
-                suspensions,
-                injected,
-            }
-        }
-        Err(error) => Driven::at_once(Err(error)),
-    }
+    let answer = bridge.bind(coroutine.py()).call1((coroutine, wanted))?;
+    let (value, raised, suspensions, injected) =
+        answer.extract::<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, u32, [bool; 2])>()?;
+    driven.suspensions = suspensions;
+    driven.injected = injected;
+    raised.map_or(Ok(value), |error| Err(PyErr::from_value(error)))
 }
 
 enum Sent<'py> {
     Yielded(Bound<'py, PyAny>),
     Returned(Bound<'py, PyAny>),
+    /// The exception is set.
+    Raised,
 }
 
 /// `coroutine.send(None)` without the price of a `StopIteration`.
-fn send<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
+#[inline]
+fn send<'py>(coroutine: &Bound<'py, PyAny>) -> Sent<'py> {
     let py = coroutine.py();
     let mut value = std::ptr::null_mut();
     // SAFETY: both arguments are live objects, and `PyIter_Send` accepts any object: what cannot be sent to
     // raises. It fills `value` with a new reference, or with null when it returns an error.
     unsafe {
         match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut value) {
-            ffi::PySendResult::PYGEN_RETURN => Ok(Sent::Returned(Bound::from_owned_ptr(py, value))),
-            ffi::PySendResult::PYGEN_NEXT => Ok(Sent::Yielded(Bound::from_owned_ptr(py, value))),
-            ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),
+            ffi::PySendResult::PYGEN_RETURN => Sent::Returned(Bound::from_owned_ptr(py, value)),
+            ffi::PySendResult::PYGEN_NEXT => Sent::Yielded(Bound::from_owned_ptr(py, value)),
+            ffi::PySendResult::PYGEN_ERROR => Sent::Raised,
         }
     }
 }

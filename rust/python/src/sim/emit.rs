@@ -44,17 +44,16 @@ impl<'py> Container<'py> {
         &mut self,
         py: Python<'py>,
         container: Bound<'py, PyAny>,
-        faults: &CallFaults,
         out: &mut Emissions<Bound<'py, PyAny>>,
     ) -> Checked<()> {
         let actions = match container.cast_into_exact::<Actions>() {
             Ok(actions) => actions,
             Err(other) => return read_foreign(&other.into_inner(), out).map_err(Halt::abort),
         };
-        out.adds = actions.get().adds() as u32;
-        out.actions_full = faults.actions_full > 0 && actions.get().fired();
-        let emitted = actions.get().take();
-        for entry in emitted.entries {
+        let taken = actions.get().take();
+        out.adds = taken.adds as u32;
+        out.actions_full = taken.refused;
+        for entry in taken.emitted.entries {
             match entry {
                 Entry::Tracked(tracked) => out.tracked.push(tracked_of(tracked.into_bound(py))),
                 Entry::Untracked(untracked) => {
@@ -62,10 +61,15 @@ impl<'py> Container<'py> {
                 }
             }
         }
-        out.forgotten
-            .extend(emitted.forgotten.into_iter().map(|id| id.into_bound(py)));
+        out.forgotten.extend(
+            taken
+                .emitted
+                .forgotten
+                .into_iter()
+                .map(|id| id.into_bound(py)),
+        );
         // Whoever kept the container must not see the next transition's actions in it.
-        if out.adds == 0 && faults.actions_full == 0 && is_ours_alone(&actions) {
+        if is_ours_alone(&actions) {
             self.spare = Some(actions);
         }
         Ok(())

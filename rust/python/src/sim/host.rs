@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::clock::Pace;
 use super::digest::Digest;
-use super::drive::Driver;
+use super::drive::{Driven, Driver};
 use super::emit::Container;
 use super::explore::Exploration;
 use super::handed::Handed;
@@ -124,24 +124,27 @@ impl<'py> Host for PyHost<'_, 'py> {
             return self.interrupted_by(error);
         }
         let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
-        let injections = self.injections(faults).map_err(Halt::abort)?;
+        let injections = self.injections(faults)?;
+        let mut driven = Driven::default();
         let returned = self
             .parts
             .machine
             .stf
             .call1((&self.state.object, &object, &container));
-        let driven = self.driver.finish(returned, "stf", &injections);
+        let result = self
+            .driver
+            .finish_with(returned, "stf", &injections, &mut driven);
         self.state.touched();
         out.suspensions = driven.suspensions;
         [out.cancelled, out.state_error] = driven.injected;
-        let outcome = match driven.result {
+        let outcome = match result {
             Ok(returned) => {
                 self.take_returned_state(returned)?;
                 Outcome::Accepted
             }
             Err(error) => self.refused(error, &injections)?,
         };
-        self.container.collect(self.py, container, faults, out)?;
+        self.container.collect(self.py, container, out)?;
         self.after_transition(outcome, &before, &object)?;
         self.digest_call(outcome, out).map_err(Halt::abort)?;
         self.trace

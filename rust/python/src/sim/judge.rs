@@ -85,7 +85,7 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(Verdict::Holds);
         }
         let name = Rc::clone(&law.name);
-        match self.driver.finish(returned, &name, &[]).result {
+        match self.driver.finish(returned, &name) {
             Ok(answer) if answer.is_none() => Ok(Verdict::Holds),
             Ok(answer) if answer.is_exact_instance_of::<PyBool>() => {
                 let holds = answer.extract().map_err(Halt::abort)?;

@@ -147,10 +147,7 @@ impl<'py> State<'py> {
         let Some(snapshot) = &transaction.snapshot else {
             return Ok(None);
         };
-        driver
-            .finish(snapshot.call0(), "snapshot", &[])
-            .result
-            .map(Some)
+        driver.finish(snapshot.call0(), "snapshot").map(Some)
     }
 
     /// The fingerprint of what is visible, with the nodes walked for it.
@@ -200,5 +197,5 @@ impl<'py> Transaction<'py> {
 }
 
 fn run(driver: &Driver, method: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
-    driver.finish(method.call0(), what, &[]).result.map(drop)
+    driver.finish(method.call0(), what).map(drop)
 }

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::drive::Injection;
+use super::drive::{Injected, Injection};
 use super::host::{Checked, PyHost};
 use super::tally::Became;
 use crate::errors::InvalidArgument;
@@ -39,9 +39,8 @@ impl<'py> PyHost<'_, 'py> {
         name: &str,
         returned: PyResult<Bound<'py, PyAny>>,
     ) -> Checked<Bound<'py, PyAny>> {
-        let driven = self.driver.finish(returned, name, &[]);
-        driven
-            .result
+        self.driver
+            .finish(returned, name)
             .map_err(|error| self.blame(error, &format!("scenario:{name}")))
     }
 
@@ -83,19 +82,20 @@ impl<'py> PyHost<'_, 'py> {
     }
 
     /// The exceptions that the planned faults throw in.
-    pub(super) fn injections(&self, faults: &CallFaults) -> PyResult<Vec<Injection<'py>>> {
+    pub(super) fn injections(&self, faults: &CallFaults) -> Checked<Vec<Injection<'py>>> {
         let mut injections = Vec::new();
-        if faults.cancel > 0 || faults.state_error > 0 {
-            // Position 0 is the cancellation, position 1 the store error; 0 never comes.
-            let cancelled = self.settings.cancelled(self.py)?;
+        if faults.cancel > 0 {
             injections.push(Injection {
                 at: faults.cancel,
-                exception: cancelled,
+                kind: Injected::Cancel,
+                exception: self.settings.cancelled(self.py).map_err(Halt::abort)?,
             });
-            let error = self.settings.state_error(self.py)?;
+        }
+        if faults.state_error > 0 {
             injections.push(Injection {
                 at: faults.state_error,
-                exception: error,
+                kind: Injected::StateError,
+                exception: self.settings.state_error(self.py).map_err(Halt::abort)?,
             });
         }
         Ok(injections)
