@@ -8,6 +8,8 @@ environment variable FASM_TEST_POSTGRES_DSN.
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import statistics
 import sys
 import tempfile
@@ -16,11 +18,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fasm.stores import Claim, Emission, MemoryStore, SqliteStore, Store, Transition, Unit
+from fasm.stores import Claim, Emission, MemoryStore, PostgresStore, SqliteStore, Store, Transition, Unit
 
 INPUT = b"i" * 60
 STATE = b"s" * 200
 PAYLOAD = b"p" * 100
+SCHEMA = f"bench_{secrets.token_hex(4)}"
 
 
 async def drive(store: Store, claim: Claim, first: int, until: float, spent: list[float]) -> int:
@@ -36,19 +39,20 @@ async def drive(store: Store, claim: Claim, first: int, until: float, spent: lis
     return revision
 
 
-async def measure(store: Store, instances: int, seconds: float) -> tuple[float, float, float]:
-    """Returns units/s, and the median and the 99th percentile of a commit in ms."""
+async def measure(store: Store, instances: int, seconds: float) -> tuple[float, float, float, float]:
+    """Returns units/s, the median and 99th percentile of a commit in ms, and our CPU time per unit in us."""
     names = [f"{instances}-{number}" for number in range(instances)]
     claims = [claim for claim in await store.claim(names) if isinstance(claim, Claim)]
     firsts = [loaded.revision for loaded in await store.load(names)]
     spent: list[float] = []
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     drives = (drive(store, c, f, began + seconds, spent) for c, f in zip(claims, firsts, strict=True))
     ends = await asyncio.gather(*drives)
-    elapsed = time.perf_counter() - began
+    elapsed, busy = time.perf_counter() - began, time.process_time() - busy
     spent.sort()
-    rate = (sum(ends) - sum(firsts)) / elapsed
-    return rate, spent[len(spent) // 2] * 1e3, spent[len(spent) * 99 // 100] * 1e3
+    units = sum(ends) - sum(firsts)
+    late = spent[len(spent) * 99 // 100]
+    return units / elapsed, spent[len(spent) // 2] * 1e3, late * 1e3, busy / units * 1e6
 
 
 @asynccontextmanager
@@ -65,21 +69,21 @@ async def opened(make: Callable[[str], Store]) -> AsyncIterator[Store]:
 MAKERS: dict[str, Callable[[str], Store]] = {
     "memory": lambda directory: MemoryStore(),
     "sqlite": lambda directory: SqliteStore(f"{directory}/bench.db"),
+    "postgres": lambda directory: PostgresStore(os.environ["FASM_TEST_POSTGRES_DSN"], schema=SCHEMA),
 }
 
 
 async def main(kinds: list[str], rounds: int = 5, seconds: float = 0.7) -> None:
     for kind in kinds:
         async with opened(MAKERS[kind]) as store:
-            results: dict[int, list[tuple[float, float, float]]] = {1: [], 32: [], 256: []}
+            results: dict[int, list[tuple[float, float, float, float]]] = {1: [], 32: [], 256: []}
             for _ in range(rounds):
                 for instances, found in results.items():
                     found.append(await measure(store, instances, seconds))
         for instances, found in results.items():
-            rate, median, late = (statistics.median(column) for column in zip(*found, strict=True))
-            print(
-                f"{kind:9} {instances:4} instances {rate:9,.0f} units/s  p50 {median:.2f}  p99 {late:.2f} ms"
-            )
+            rate, median, late, busy = (statistics.median(column) for column in zip(*found, strict=True))
+            times = f"p50 {median:.2f}  p99 {late:.2f} ms  {busy:.1f} us of CPU each"
+            print(f"{kind:9} {instances:4} instances {rate:9,.0f} units/s  {times}")
 
 
 if __name__ == "__main__":

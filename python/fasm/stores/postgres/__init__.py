@@ -1,5 +1,10 @@
 """The store for many processes: one schema in a PostgreSQL database."""
 
 from fasm.stores.postgres.store import PostgresStore
+from fasm.stores.postgres.transactional import (
+    PostgresConnection,
+    PostgresTransaction,
+    TransactionalPostgresStore,
+)
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresConnection", "PostgresStore", "PostgresTransaction", "TransactionalPostgresStore"]

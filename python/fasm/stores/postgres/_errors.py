@@ -36,6 +36,11 @@ def is_lost(error: BaseException) -> bool:
     )
 
 
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same work, begun anew, may succeed."""
+    return state_of(error) in CONFLICTS | BUSY
+
+
 def is_refusal(error: BaseException) -> bool:
     """Whether a unit can cause this by itself: bad values (also before they are sent), broken constraints."""
     state = state_of(error)

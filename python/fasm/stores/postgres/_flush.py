@@ -79,16 +79,19 @@ _TAKEN = """taken AS MATERIALIZED (SELECT c.n FROM c JOIN {s}.fasm_key AS k
     ON k.instance = c.instance AND k.key = c.key)"""
 _MISSING = """missing AS MATERIALIZED (SELECT r.n FROM r LEFT JOIN {s}.fasm_outbox AS b
     ON b.instance = r.instance AND b.action_id = r.action_id WHERE b.action_id IS NULL)"""
-_OK = """ok AS MATERIALIZED (UPDATE {s}.fasm_instance AS i SET
-        revision = i.revision + (u.revision IS NOT NULL)::int,
-        at = coalesce(u.at, i.at),
+_HELD = """held AS MATERIALIZED (SELECT u.n FROM u JOIN {s}.fasm_instance AS i ON i.name = u.name
+    WHERE u.revision IS NULL AND i.epoch = u.epoch AND i.owner = $1{but} FOR SHARE OF i)"""
+_MOVED = """moved AS MATERIALIZED (UPDATE {s}.fasm_instance AS i SET
+        revision = i.revision + 1,
+        at = u.at,
         state_revision = CASE WHEN u.state IS NULL THEN i.state_revision ELSE u.revision + 1 END,
         state_version = CASE WHEN u.state IS NULL THEN i.state_version ELSE u.version END,
         state = coalesce(u.state, i.state),
         state_seal = coalesce(u.state_seal, i.state_seal)
     FROM u WHERE i.name = u.name AND i.epoch = u.epoch AND i.owner = $1
-    AND (u.revision IS NULL OR i.revision = u.revision){but}
+    AND i.revision = u.revision{but}
     RETURNING u.n)"""
+_OK = "ok AS MATERIALIZED (SELECT n FROM moved UNION ALL SELECT n FROM held)"
 _LOG = """log AS (INSERT INTO {s}.fasm_log
     SELECT name, revision + 1, at, version, epoch, input, key, digest, seal
     FROM u WHERE revision IS NOT NULL AND (n IN (SELECT n FROM ok)) IS TRUE)"""
@@ -214,7 +217,7 @@ def _statement(schema: str, keys: bool, removed: bool, changed: bool, emitted: b
     after = " AND (SELECT count(*) FROM gone) >= 0" if removed else ""  # an id leaves before it enters again
     clauses += [_TAKEN] if keys else []
     clauses += [_MISSING] if removed else []
-    clauses += [_OK.replace("{but}", but), _LOG]
+    clauses += [_MOVED.replace("{but}", but), _HELD.replace("{but}", but), _OK, _LOG]
     clauses += [_ADD_KEYS] if keys else []
     clauses += [_REMOVE] if removed else []
     clauses += [_CHANGE] if changed else []

@@ -36,9 +36,16 @@ from fasm.stores.protocol import Store
 if TYPE_CHECKING:
     import asyncpg
 
+    from fasm.stores.postgres.transactional import (
+        Isolation,
+        PostgresConnection,
+        TransactionalPostgresStore,
+    )
+
 __all__ = ["PostgresStore"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class PostgresStore(Store):
@@ -97,6 +104,49 @@ class PostgresStore(Store):
         self._claims: Claims | None = None
         self._writer: Writer | None = None
         self._owner = ""
+
+    def transactional(
+        self,
+        open_state: Callable[[PostgresConnection], S | Awaitable[S]],
+        *,
+        script: str = "",
+        isolation: Isolation = "repeatable read",
+        transactions: int = 8,
+    ) -> TransactionalPostgresStore[S]:
+        """Makes a store with these settings whose transitions change tables of your own in the same commit.
+
+        Open the store that this returns, not this one.
+
+        Args:
+            open_state: Makes the state of a transition from the connection; called for each transaction.
+            script: SQL that `open` runs once, such as `CREATE TABLE IF NOT EXISTS ...`.
+            isolation: "repeatable read": a transition sees one moment, and is run again if a row that it
+                changes was changed since. That suffices with one instance, and wherever a rule between
+                instances is a constraint. "serializable" checks reads too; PostgreSQL does so by page, so
+                that instances at work at once are often run again for no reason.
+            transactions: The most transactions at a time; each has a connection.
+        """
+        from fasm.stores.postgres.transactional import TransactionalPostgresStore
+
+        if not callable(open_state):
+            raise invalid("open_state", open_state, "a function that makes a state from the connection")
+        if not isinstance(script, str):
+            raise invalid("script", script, "SQL, as str")
+        if isolation not in _ISOLATIONS:
+            raise invalid("isolation", isolation, f"one of {', '.join(_ISOLATIONS)}")
+        integer("transactions", transactions, at_least=1)
+        store: TransactionalPostgresStore[S] = TransactionalPostgresStore(
+            self._address.dsn,
+            schema=self._schema,
+            lease_s=self._lease,
+            statement_timeout_s=self._address.statement_timeout_s,
+            connect_timeout_s=self._address.connect_timeout_s,
+            max_batch=self._max_batch,
+            options=self._address.options,
+        )
+        store._script, store._open_state = script, open_state
+        store._isolation, store._transactions = isolation, transactions
+        return store
 
     @property
     @override
@@ -267,6 +317,7 @@ class PostgresStore(Store):
 
 
 _LONGEST_NAME = 63
+_ISOLATIONS = ("read committed", "repeatable read", "serializable")
 _closing = set[asyncio.Future[None]]()
 
 

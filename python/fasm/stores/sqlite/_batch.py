@@ -183,16 +183,16 @@ def write_one(db: sqlite3.Connection, unit: Unit, seq: Iterator[int]) -> KeyRow 
         FasmError: The unit is refused, and nothing of it is left.
         sqlite3.Error: The database failed; the caller looks whether the transaction is still open.
     """
-    known = _explain(db, unit)
-    if known is not None:
-        return known
     db.execute("SAVEPOINT fasm_unit")
     try:
         write_all(db, [unit], seq)
     except REFUSALS as error:
         db.execute("ROLLBACK TO fasm_unit")
         db.execute("RELEASE fasm_unit")
-        raise _check.refused(error, unit) from error
+        known = _explain(db, unit)
+        if known is None:
+            raise _check.refused(error, unit) from error
+        return known
     db.execute("RELEASE fasm_unit")
     return None
 

@@ -21,6 +21,10 @@ def code_of(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    return code_of(error) in _BUSY
+
+
 def translate(error: sqlite3.Error, path: str) -> StoreError:
     """Makes the error that the caller sees."""
     code = code_of(error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
@@ -34,9 +35,13 @@ from fasm.stores.sqlite import _claims, _file, _reads
 from fasm.stores.sqlite._session import Options
 from fasm.stores.sqlite._writer import Job, Writer
 
+if TYPE_CHECKING:
+    from fasm.stores.sqlite.transactional import SqliteConnection, TransactionalSqliteStore
+
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class SqliteStore(Store):
@@ -88,7 +93,7 @@ class SqliteStore(Store):
             raise invalid("synchronous", synchronous, '"full" or "normal"')
         if not callable(clock):
             raise invalid("clock", clock, "a function that gives Unix milliseconds")
-        self._options = Options(
+        options = Options(
             path=_path(path),
             clock=clock,
             synchronous=synchronous,
@@ -98,12 +103,56 @@ class SqliteStore(Store):
             script="",
             connection=sqlite3.Connection,
         )
-        self._max_batch = integer("max_batch", max_batch, at_least=1)
+        self._take(options, integer("max_batch", max_batch, at_least=1))
+
+    def _take(self, options: Options, max_batch: int) -> None:
+        self._options = options
+        self._max_batch = max_batch
         self._owner = ""
         self._writer: Writer | None = None
         self._reader: _reads.Reader | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._cursor = ""
+
+    def transactional(
+        self, open_state: Callable[[SqliteConnection], S | Awaitable[S]], *, script: str = ""
+    ) -> TransactionalSqliteStore[S]:
+        """Makes a store with these settings whose transitions change tables of your own in the same commit.
+
+        Open the store that this returns, not this one.
+
+        Args:
+            open_state: Makes the state of a transition from the connection; called for each transaction.
+            script: SQL that `open` runs once, such as `CREATE TABLE IF NOT EXISTS ...`.
+
+        Example:
+            >>> import asyncio, tempfile
+            >>> from fasm.stores import Transition, Unit
+            >>> async def main(path: str) -> int:
+            ...     plain = SqliteStore(path)
+            ...     script = "CREATE TABLE IF NOT EXISTS seat (n PRIMARY KEY)"
+            ...     store = plain.transactional(lambda connection: connection, script=script)
+            ...     await store.open("Seats")
+            ...     [claim] = await store.claim(["hall"])
+            ...     async with store.begin("hall", claim.epoch) as transaction:
+            ...         transaction.state.execute("INSERT INTO seat VALUES (7)")
+            ...         step = Transition(0, at=0, version=1, input=b"7")
+            ...         await transaction.commit(Unit("hall", claim.epoch, step))
+            ...     async with store.begin("hall", claim.epoch) as transaction:
+            ...         [[seat]] = transaction.state.execute("SELECT n FROM seat")
+            ...     await store.close()
+            ...     return seat
+            >>> with tempfile.TemporaryDirectory() as directory:
+            ...     asyncio.run(main(directory + "/app.db"))
+            7
+        """
+        from fasm.stores.sqlite.transactional import TransactionalSqliteStore
+
+        if not callable(open_state):
+            raise invalid("open_state", open_state, "a function that makes a state from the connection")
+        if not isinstance(script, str):
+            raise invalid("script", script, "SQL, as str")
+        return TransactionalSqliteStore(replace(self._options, script=script), self._max_batch, open_state)
 
     @property
     @override
