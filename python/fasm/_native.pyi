@@ -5,7 +5,7 @@ from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActi
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
 from fasm._native_sim import Checkpoint, Recording, Simulation, checkpoint, set_suspending
-from fasm._native_walk import fingerprint, opaque_types, structural_copy
+from fasm._native_walk import difference, fingerprint, opaque_types, structural_copy
 
 __all__ = [
     "Actions",
@@ -24,6 +24,7 @@ __all__ = [
     "__profile__",
     "__version__",
     "checkpoint",
+    "difference",
     "fingerprint",
     "opaque_types",
     "set_suspending",

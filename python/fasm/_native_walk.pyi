@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-__all__ = ["fingerprint", "opaque_types", "structural_copy"]
+__all__ = ["difference", "fingerprint", "opaque_types", "structural_copy"]
 
 _T = TypeVar("_T")
 
@@ -50,7 +50,8 @@ def structural_copy(obj: _T) -> _T:
         An object with the same fingerprint.
 
     Raises:
-        InvalidArgument: There are more than 2**25 values to copy, or a cycle leads through a frozenset.
+        InvalidArgument: There are more than 2**22 containers and objects to copy, or a cycle leads through a
+            frozenset.
         Exception: Whatever a property raises that stands for a declared field, or the hash of a copied key.
 
     Example:
@@ -59,6 +60,30 @@ def structural_copy(obj: _T) -> _T:
         >>> copied = structural_copy({"left": seats, "right": seats})
         >>> copied["left"] is copied["right"]
         False
+    """
+
+def difference(old: object, new: object, *, dict_order: bool) -> tuple[str, str, str] | None:
+    """Finds where two objects differ, by the rules of `fingerprint`.
+
+    Args:
+        old: Any object.
+        new: Any object.
+        dict_order: Whether two dicts with the same entries in another order differ.
+
+    Returns:
+        None if they are equal. Otherwise the path to the first difference, such as `.pending[3].amount` (empty
+        for the objects themselves), and both values there as text of at most about 80 characters, or `<missing>`.
+        An element of a set is written `.tags{'x'}`, a key at the wrong place of a dict `.d.keys()[0]`.
+
+    Raises:
+        InvalidArgument: As for `fingerprint`.
+        Exception: Whatever a property raises that stands for a declared field. What `__repr__` raises is named
+            in the text instead.
+
+    Example:
+        >>> from fasm._native import difference
+        >>> difference({"seats": [1, 2]}, {"seats": [1, 3]}, dict_order=True)
+        ("['seats'][1]", '2', '3')
     """
 
 def opaque_types(obj: object) -> tuple[str, ...]:

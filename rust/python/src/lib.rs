@@ -69,6 +69,8 @@ mod _native {
     #[pymodule_export]
     use super::sim::simulation::Simulation;
     #[pymodule_export]
+    use super::walk::python::difference;
+    #[pymodule_export]
     use super::walk::python::fingerprint;
     #[pymodule_export]
     use super::walk::python::opaque_types;
@@ -78,6 +80,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_other_interpreters()?;
+        super::walk::check_platform(module.py())?;
         module.add("__profile__", env!("FASM_PROFILE"))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

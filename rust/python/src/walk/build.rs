@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::known::{
-    Known, enum_member, is_exception, is_frozen_class, is_path_class, levels, named, native_fields,
+    Known, call_fields, enum_member, is_exception, is_frozen_class, is_path_class, levels, named,
     qualified_name,
 };
 use super::plan::{Access, Content, DictFields, Field, Make, Plan};
@@ -20,8 +20,10 @@ type Level<'py> = (Bound<'py, PyType>, Bound<'py, PyAny>);
 
 /// Reads a type. Runs Python code.
 pub fn build(ty: &Bound<'_, PyType>) -> PyResult<Plan> {
+    // A look-up on the type itself makes CPython give it a version tag, if it still gives any.
+    ty.getattr("__hash__")?;
     let mut plan = Builder::new(ty)?.plan()?;
-    // SAFETY: the type is alive. The look-ups above made CPython give it a tag, if it still gives any.
+    // SAFETY: the type is alive.
     plan.version = unsafe { (*ty.as_type_ptr()).tp_version_tag };
     Ok(plan.seal(ty.py()))
 }
@@ -47,7 +49,7 @@ impl<'py> Builder<'py> {
 
     fn empty(&self) -> PyResult<Plan> {
         Ok(Plan {
-            ty: self.ty.clone().unbind(),
+            _ty: self.ty.clone().unbind(),
             base: self.solid()?.unbind(),
             version: 0,
             name: qualified_name(&self.ty)?,
@@ -57,6 +59,7 @@ impl<'py> Builder<'py> {
             dict: None,
             make: Make::Share,
             frozen: true,
+            open: false,
             opaque: false,
             header: [0; 2],
         })
@@ -68,7 +71,7 @@ impl<'py> Builder<'py> {
             plan.content = content;
             return Ok(plan);
         }
-        if let Some(names) = native_fields(&self.ty) {
+        if let Some(names) = call_fields(&self.ty)? {
             plan.fields = names
                 .iter()
                 .map(|name| self.field(name))
@@ -82,10 +85,9 @@ impl<'py> Builder<'py> {
         plan.make = self.make(&plan, base.as_ref(), exception)?;
         plan.opaque = plan.make == Make::Share && matches!(content, Content::Nothing);
         if exception {
-            plan.fields.push(Field {
-                name: PyString::intern(self.ty.py(), "args").unbind(),
-                access: Access::Slot(offset_of!(ffi::PyBaseExceptionObject, args).cast_signed()),
-            });
+            let args = offset_of!(ffi::PyBaseExceptionObject, args).cast_signed();
+            plan.fields
+                .push(Field::new(self.ty.py(), "args", Access::Slot(args)));
         }
         self.add_fields(&mut plan, base.as_ref())?;
         self.settle(&mut plan)?;
@@ -94,7 +96,7 @@ impl<'py> Builder<'py> {
 
     /// What can be shared, and what is copied in another way, now that the fields are known.
     fn settle(&self, plan: &mut Plan) -> PyResult<()> {
-        let bare = plan.is_bare() && plan.ignored.is_empty();
+        let bare = plan.is_bare();
         let immutable = plan.content.is_immutable();
         if immutable && bare {
             plan.make = Make::Share;
@@ -129,9 +131,29 @@ impl<'py> Builder<'py> {
     fn solid(&self) -> PyResult<Bound<'py, PyType>> {
         let mut solid = self.ty.clone();
         while self.known.is_python_class(&solid) {
-            solid = base_of(&solid)?;
+            let base = base_of(&solid)?;
+            if !self.adds_only_slots(&solid, &base)? {
+                break;
+            }
+            solid = base;
         }
         Ok(solid)
+    }
+
+    /// Whether a class makes its objects larger than those of its base only by what can be seen.
+    fn adds_only_slots(
+        &self,
+        ty: &Bound<'py, PyType>,
+        base: &Bound<'py, PyType>,
+    ) -> PyResult<bool> {
+        let slots = self.slots_of(&ty.getattr("__dict__")?)?.len();
+        // SAFETY: both types are alive.
+        let (ty, base) = unsafe { (&*ty.as_type_ptr(), &*base.as_type_ptr()) };
+        let dict = ty.tp_dictoffset != 0 && base.tp_dictoffset == 0;
+        let weak = ty.tp_weaklistoffset != 0 && base.tp_weaklistoffset == 0;
+        let pointers = slots + usize::from(dict) + usize::from(weak);
+        let most = pointers * size_of::<*mut ffi::PyObject>();
+        Ok((ty.tp_basicsize - base.tp_basicsize).cast_unsigned() <= most)
     }
 
     /// The content, and the type that it comes from.
@@ -214,6 +236,8 @@ impl<'py> Builder<'py> {
                 };
                 list.push(field);
             }
+            // SAFETY: the type is alive.
+            plan.open = unsafe { (*self.ty.as_type_ptr()).tp_dictoffset } != 0;
             return Ok(());
         }
         for (level, own) in &self.levels {
@@ -226,11 +250,7 @@ impl<'py> Builder<'py> {
                 } else {
                     &mut plan.fields
                 };
-                let name = PyString::intern(self.ty.py(), &name).unbind();
-                list.push(Field {
-                    name,
-                    access: Access::Slot(offset),
-                });
+                list.push(Field::new(self.ty.py(), &name, Access::Slot(offset)));
             }
         }
         let solid = plan.base.bind(self.ty.py());
@@ -243,9 +263,14 @@ impl<'py> Builder<'py> {
         };
         if dict != 0 && !(plan.opaque && inherited != 0) {
             let (cached, shadowed) = self.special_names()?;
+            let mut ignored = self.ignore.clone();
+            if self.is_generic()? {
+                // The alias that the object was made through says nothing about its state.
+                ignored.push("__orig_class__".to_owned());
+            }
             plan.dict = Some(DictFields {
                 cached,
-                ignored: self.ignore.clone(),
+                ignored,
                 shadowed,
             });
         }
@@ -276,30 +301,26 @@ impl<'py> Builder<'py> {
         if !self.declares_fields()? {
             return Ok(false);
         }
-        let all_slots = self.ty.getattr("__dictoffset__")?.extract::<isize>()? == 0;
-        Ok(all_slots
-            && self
-                .ty
-                .getattr("__dataclass_params__")?
-                .getattr("frozen")?
-                .is_truthy()?)
+        let parameters = self.ty.getattr("__dataclass_params__")?;
+        parameters.getattr("frozen")?.is_truthy()
     }
 
     /// The field of that name, as attribute look-up on the class finds it.
     fn field(&self, name: &str) -> PyResult<Field> {
-        let mut access = Access::Attribute;
+        let py = self.ty.py();
+        let mut access = Access::Inline;
         for (_, own) in self.levels.iter().rev() {
             if own.contains(name)? {
-                if let Some(offset) = self.slot_offset(&own.get_item(name)?) {
+                let found = own.get_item(name)?;
+                if let Some(offset) = self.slot_offset(&found) {
                     access = Access::Slot(offset);
+                } else if sets(&found) {
+                    access = Access::Property;
                 }
                 break;
             }
         }
-        Ok(Field {
-            name: PyString::intern(self.ty.py(), name).unbind(),
-            access,
-        })
+        Ok(Field::new(py, name, access))
     }
 
     /// The slots that one class adds, by name.
@@ -307,7 +328,9 @@ impl<'py> Builder<'py> {
         let mut slots = Vec::new();
         for entry in own.call_method0("items")?.try_iter()? {
             let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
-            if let Some(offset) = self.slot_offset(&value) {
+            if let Some(offset) = self.slot_offset(&value)
+                && !name.eq("__dict__")?
+            {
                 slots.push((name.extract()?, offset));
             }
         }
@@ -327,6 +350,11 @@ impl<'py> Builder<'py> {
         object.then_some(member.offset)
     }
 
+    fn is_generic(&self) -> PyResult<bool> {
+        let generic = self.ty.py().import("typing")?.getattr("Generic")?;
+        Ok(self.levels.iter().any(|(level, _)| level.is(&generic)))
+    }
+
     /// The names of cached properties, and those of properties and the like.
     fn special_names(&self) -> PyResult<(Vec<String>, Vec<String>)> {
         let (mut cached, mut shadowed) = (Vec::new(), Vec::new());
@@ -337,8 +365,7 @@ impl<'py> Builder<'py> {
                 if value.get_type().is_subclass(cache)? {
                     cached.push(name.extract()?);
                 }
-                // SAFETY: the value is alive, and so is its type.
-                if unsafe { (*value.get_type().as_type_ptr()).tp_descr_set }.is_some() {
+                if sets(&value) {
                     shadowed.push(name.extract()?);
                 }
             }
@@ -349,6 +376,12 @@ impl<'py> Builder<'py> {
 
 fn base_of<'py>(ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
     Ok(ty.getattr("__base__")?.cast_into::<PyType>()?)
+}
+
+/// Whether a class attribute comes before the instance dict, as a property does.
+fn sets(attribute: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the attribute is alive, and so is its type.
+    unsafe { (*attribute.get_type().as_type_ptr()).tp_descr_set }.is_some()
 }
 
 fn constructor(ty: &Bound<'_, PyType>) -> Option<usize> {

@@ -5,50 +5,39 @@ use std::ptr::null_mut;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::inline::Inline;
 use super::known::Known;
 use super::plan::DictFields;
 use super::plans::Plans;
 use super::raw::{Item, Own, Type};
 
-#[derive(Debug)]
-pub enum Cursor {
-    List {
-        list: Own,
-        at: usize,
-    },
-    Tuple {
-        tuple: Own,
-        at: usize,
-    },
-    Dict {
-        dict: Own,
-        at: isize,
-    },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    List,
+    Tuple,
+    Dict,
     /// The elements of a set or a deque, through the iterator of the built-in type.
-    Elements {
-        iterator: Own,
-    },
+    Elements,
     /// An `OrderedDict`, whose own iterator alone knows the order.
-    Ordered {
-        dict: Own,
-        iterator: Own,
-    },
-    Fields {
-        object: Own,
-        place: usize,
-        at: usize,
-    },
-    /// The instance dict, after the fields. The object is kept, since its address is on the path.
-    Names {
-        _object: Own,
-        dict: Option<Own>,
-        place: usize,
-        at: isize,
-    },
+    Ordered,
+    /// The fields of an object.
+    Fields,
+    /// The instance dict of an object.
+    Names,
     /// One object.
-    Once {
-        item: Own,
-    },
+    Once,
+}
+
+/// What it reads from, it keeps alive.
+#[derive(Debug)]
+pub struct Cursor {
+    pub owner: Own,
+    /// The iterator, where there is one; or the instance dict.
+    aux: Option<Own>,
+    pub at: isize,
+    /// Of the plan, where fields are read.
+    pub place: usize,
+    pub kind: Kind,
 }
 
 /// What a cursor reads.
@@ -61,119 +50,141 @@ pub enum Entry {
 }
 
 impl Cursor {
-    pub fn list(list: Item) -> Self {
-        Self::List {
-            list: list.own(),
-            at: 0,
+    #[inline(always)]
+    pub fn new(kind: Kind, owner: Own, at: usize) -> Self {
+        Self {
+            owner,
+            aux: None,
+            at: at.cast_signed(),
+            place: 0,
+            kind,
         }
     }
 
-    pub fn tuple(tuple: Item) -> Self {
-        Self::Tuple {
-            tuple: tuple.own(),
-            at: 0,
-        }
-    }
-
-    pub fn dict(dict: Item) -> Self {
-        Self::Dict {
-            dict: dict.own(),
-            at: 0,
-        }
-    }
-
-    pub fn fields(object: Item, place: usize) -> Self {
-        Self::Fields {
-            object: object.own(),
+    #[inline(always)]
+    pub fn fields(owner: Own, place: usize, at: usize) -> Self {
+        Self {
+            owner,
+            aux: None,
+            at: at.cast_signed(),
             place,
-            at: 0,
+            kind: Kind::Fields,
         }
     }
 
     /// The elements of a set or deque. `base` is the built-in type, whose iterator is taken.
     pub fn elements(py: Python<'_>, object: Item, base: Type) -> PyResult<Self> {
-        Ok(Self::Elements {
-            iterator: iterator(py, object, base)?,
+        let aux = Some(iterator(py, object, base)?);
+        Ok(Self {
+            owner: object.own(),
+            aux,
+            at: 0,
+            place: 0,
+            kind: Kind::Elements,
         })
     }
 
     pub fn ordered(py: Python<'_>, dict: Item) -> PyResult<Self> {
-        let iterator = iterator(py, dict, Known::get(py)?.ordered_dict())?;
-        Ok(Self::Ordered {
-            dict: dict.own(),
-            iterator,
+        let aux = Some(iterator(py, dict, Known::get(py)?.ordered_dict())?);
+        Ok(Self {
+            owner: dict.own(),
+            aux,
+            at: 0,
+            place: 0,
+            kind: Kind::Ordered,
+        })
+    }
+
+    /// The instance dict of an object.
+    pub fn names(py: Python<'_>, object: Item, place: usize) -> PyResult<Self> {
+        let aux = if Inline::of(object).is_some() {
+            None
+        } else {
+            instance_dict(py, object)?
+        };
+        Ok(Self {
+            owner: object.own(),
+            aux,
+            at: 0,
+            place,
+            kind: Kind::Names,
         })
     }
 
     /// The next part. None at the end.
     pub fn next(&mut self, py: Python<'_>, plans: &Plans) -> PyResult<Option<Entry>> {
-        match self {
-            Self::List { list, at } => {
-                *at += 1;
-                Ok(list
-                    .item()
-                    .list_get(*at - 1)
-                    .map(|item| Entry::Item(item.own())))
-            }
-            Self::Tuple { tuple, at } => {
-                *at += 1;
-                Ok(tuple
-                    .item()
-                    .tuple_get(*at - 1)
-                    .map(|item| Entry::Item(item.own())))
-            }
-            Self::Dict { dict, at } => {
-                let pair = dict.item().dict_next(at);
+        let owner = self.owner.item();
+        match (self.kind, &self.aux) {
+            (Kind::List, _) => Ok(owner
+                .list_get(self.advance())
+                .map(|item| Entry::Item(item.own()))),
+            (Kind::Tuple, _) => Ok(owner
+                .tuple_get(self.advance())
+                .map(|item| Entry::Item(item.own()))),
+            (Kind::Dict, _) => {
+                let pair = owner.dict_next(&mut self.at);
                 Ok(pair.map(|(key, value)| Entry::Pair(key.own(), value.own())))
             }
-            Self::Elements { iterator } => Ok(next_of(py, iterator)?.map(Entry::Item)),
-            Self::Ordered { dict, iterator } => next_ordered(py, dict, iterator),
-            Self::Fields { object, place, at } => {
-                let Some(field) = plans.get(*place).fields.get(*at) else {
+            (Kind::Elements, Some(iterator)) => Ok(next_of(py, iterator)?.map(Entry::Item)),
+            (Kind::Ordered, Some(iterator)) => next_ordered(py, owner, iterator),
+            (Kind::Fields, _) => {
+                let at = self.advance();
+                let Some(field) = plans.get(self.place).fields.get(at) else {
                     return Ok(None);
                 };
-                *at += 1;
                 Ok(Some(
-                    field
-                        .read(py, object.item())?
-                        .map_or(Entry::Missing, Entry::Item),
+                    field.read(py, owner)?.map_or(Entry::Missing, Entry::Item),
                 ))
             }
-            Self::Names {
-                dict, place, at, ..
-            } => {
-                let names = plans.get(*place).dict.as_ref();
-                Ok(dict
-                    .as_ref()
-                    .and_then(|dict| next_name(py, dict, names, at)))
+            (Kind::Names, _) => {
+                let names = plans.get(self.place).dict.as_ref();
+                Ok(self.next_name(py, names, DictFields::counts))
             }
-            Self::Once { .. } => Ok(None),
+            (Kind::Elements | Kind::Ordered | Kind::Once, _) => Ok(None),
+        }
+    }
+
+    /// The next element of a set or deque.
+    pub fn next_element(&self, py: Python<'_>) -> PyResult<Option<Own>> {
+        self.aux
+            .as_ref()
+            .map_or(Ok(None), |iterator| next_of(py, iterator))
+    }
+
+    #[inline(always)]
+    fn advance(&mut self) -> usize {
+        self.at += 1;
+        self.at.cast_unsigned() - 1
+    }
+
+    /// The next entry of the instance dict whose name `wanted` wants.
+    pub fn next_name(
+        &mut self,
+        py: Python<'_>,
+        names: Option<&DictFields>,
+        wanted: fn(&DictFields, &Bound<'_, PyAny>) -> bool,
+    ) -> Option<Entry> {
+        let names = names?;
+        loop {
+            let (key, value) = match &self.aux {
+                Some(dict) => dict.item().dict_next(&mut self.at)?,
+                None => Inline::of(self.owner.item())?.next(&mut self.at)?,
+            };
+            if names.is_plain() || wanted(names, &key.bind(py)) {
+                return Some(Entry::Pair(key.own(), value.own()));
+            }
         }
     }
 }
 
-fn next_ordered(py: Python<'_>, dict: &Own, iterator: &Own) -> PyResult<Option<Entry>> {
+fn next_ordered(py: Python<'_>, dict: Item, iterator: &Own) -> PyResult<Option<Entry>> {
     while let Some(key) = next_of(py, iterator)? {
         // A key that was taken out meanwhile has no value.
-        if let Some(value) = dict.item().dict_get(py, key.item())?.map(Item::own) {
+        if let Some(value) = dict.dict_get(py, key.item())?.map(Item::own) {
             return Ok(Some(Entry::Pair(key, value)));
         }
     }
     Ok(None)
-}
-
-fn next_name(
-    py: Python<'_>,
-    dict: &Own,
-    names: Option<&DictFields>,
-    at: &mut isize,
-) -> Option<Entry> {
-    loop {
-        let (key, value) = dict.item().dict_next(at)?;
-        if names.is_none_or(|names| names.counts(&key.bind(py))) {
-            return Some(Entry::Pair(key.own(), value.own()));
-        }
-    }
 }
 
 fn iterator(py: Python<'_>, object: Item, base: Type) -> PyResult<Own> {

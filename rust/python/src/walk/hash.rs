@@ -2,47 +2,37 @@
 //!
 //! The stream is unambiguous: every object starts with a word that says what it is and how long. Where order does
 //! not matter, each entry is hashed on its own and the hashes are added up.
+//!
+//! Plain values are taken where they are met. For other parts the place is put on a stack, so nothing recurses; an
+//! object without such parts never gets there.
 
 use fasm_core::mixer::Mixer;
 use pyo3::prelude::*;
 
-use super::check_nodes;
-use super::cursor::instance_dict;
-use super::cursor::{Cursor, Entry};
-use super::known::Known;
-use super::leaf::{absorb_complex, absorb_int, absorb_plain, absorb_str, tag};
-use super::moment::{
-    absorb_date, absorb_datetime, absorb_time, absorb_timedelta, datetime_zone, time_zone,
-};
+use super::cursor::{Cursor, Entry, Kind};
+use super::leaf::{absorb_plain, tag};
+use super::loose::Loose;
 use super::path::Path;
-use super::plan::{Access, Content};
+use super::plan::Content;
 use super::plans::Plans;
-use super::raw::{Item, type_of_ffi};
+use super::raw::{Item, Own, type_of_ffi};
+use super::{MAX_NODES, check_size};
 
 /// An object whose parts are being hashed.
 #[derive(Debug)]
-struct Frame {
-    cursor: Cursor,
+pub struct Frame {
+    pub cursor: Cursor,
     /// Whether this is the frame that put its object on the path.
     on_path: bool,
-    /// The place of what `Loose` keeps, if order does not matter here.
-    loose: bool,
-}
-
-/// The sum over the entries of an unordered object.
-#[derive(Debug)]
-struct Loose {
-    outer: Mixer,
-    sum: u128,
-    count: u64,
-    open: bool,
+    /// Whether order does not matter here.
+    pub loose: bool,
 }
 
 /// Kept between walks for its memory.
 #[derive(Debug, Default)]
 pub struct Stack {
-    frames: Vec<Frame>,
-    loose: Vec<Loose>,
+    pub frames: Vec<Frame>,
+    pub loose: Vec<Loose>,
     path: Path,
 }
 
@@ -58,11 +48,11 @@ impl Stack {
 }
 
 pub struct Hash<'w, 'py> {
-    py: Python<'py>,
-    plans: &'w mut Plans,
-    stack: &'w mut Stack,
-    dict_order: bool,
-    mixer: Mixer,
+    pub(super) py: Python<'py>,
+    pub(super) plans: &'w mut Plans,
+    pub(super) stack: &'w mut Stack,
+    pub(super) dict_order: bool,
+    pub(super) mixer: Mixer,
     nodes: u64,
 }
 
@@ -85,79 +75,72 @@ impl<'w, 'py> Hash<'w, 'py> {
 
     /// Hash and number of nodes of one object.
     pub fn run(mut self, root: Item) -> PyResult<(u128, u64)> {
-        self.visit(root)?;
-        while let Some(frame) = self.stack.frames.last_mut() {
-            match &mut frame.cursor {
-                Cursor::List { list, at } => {
-                    let list = list.item();
-                    let (mut mixer, mut index) = (self.mixer, *at);
-                    let mut open = None;
-                    while let Some(item) = list.list_get(index) {
-                        index += 1;
-                        if !absorb_plain(&mut mixer, item) {
-                            open = Some(item);
-                            break;
-                        }
-                    }
-                    *at = index;
-                    self.mixer = mixer;
-                    self.go_on(open)?;
-                }
-                Cursor::Tuple { tuple, at } => {
-                    let tuple = tuple.item();
-                    let (mut mixer, mut index) = (self.mixer, *at);
-                    let mut open = None;
-                    while let Some(item) = tuple.tuple_get(index) {
-                        index += 1;
-                        if !absorb_plain(&mut mixer, item) {
-                            open = Some(item);
-                            break;
-                        }
-                    }
-                    *at = index;
-                    self.mixer = mixer;
-                    self.go_on(open)?;
-                }
-                Cursor::Dict { .. } if !frame.loose => self.dict()?,
-                Cursor::Fields { .. } => self.fields()?,
-                Cursor::Once { .. } => {
-                    let frame = self.stack.frames.pop();
-                    if let Some(Frame {
-                        cursor: Cursor::Once { item },
-                        ..
-                    }) = &frame
-                    {
-                        self.visit(item.item())?;
-                    }
-                }
-                _ if frame.loose => self.loose()?,
-                _ => self.ordered()?,
-            }
-        }
+        let part = self.visit(root.own());
+        self.finish(part)?;
         Ok((self.mixer.finish(), self.nodes))
     }
 
+    /// The hash of an object that lies below those on a path.
+    pub fn run_below(self, object: Item, path: &Path) -> PyResult<u128> {
+        self.stack.path.clone_from(path);
+        let Self {
+            py,
+            plans,
+            stack,
+            dict_order,
+            ..
+        } = self;
+        let result = Hash::new(py, plans, stack, dict_order).run(object);
+        stack.path.clear();
+        Ok(result?.0)
+    }
+
+    /// The hash of the content of an object without its fields.
+    pub fn run_content(mut self, object: Item, content: Content) -> PyResult<u128> {
+        let part = self.content(object, content, true)?;
+        self.finish(part)?;
+        Ok(self.mixer.finish())
+    }
+
+    /// Takes `part` and all that is on the stack.
+    fn finish(&mut self, mut part: Option<Own>) -> PyResult<()> {
+        loop {
+            part = match part {
+                Some(object) => self.begin(object.item())?,
+                None if self.stack.frames.is_empty() => return Ok(()),
+                None => self.resume()?,
+            };
+        }
+    }
+
+    /// Takes a plain value; gives anything else back, to be begun.
     #[inline(always)]
-    fn visit(&mut self, item: Item) -> PyResult<()> {
-        if absorb_plain(&mut self.mixer, item) {
-            Ok(())
+    pub(super) fn visit(&mut self, object: Own) -> Option<Own> {
+        if absorb_plain(&mut self.mixer, object.item()) {
+            None
         } else {
-            self.open(item)
+            Some(object)
         }
+    }
+
+    pub(super) fn count(&mut self, parts: usize) -> PyResult<()> {
+        self.nodes += parts as u64;
+        check_size(self.nodes, MAX_NODES)
     }
 
     #[inline(always)]
-    fn go_on(&mut self, open: Option<Item>) -> PyResult<()> {
-        match open {
-            Some(item) => self.open(item),
-            None => {
-                self.close();
-                Ok(())
-            }
+    pub(super) fn push(&mut self, cursor: Cursor, on_path: bool) {
+        if on_path {
+            self.stack.path.push(cursor.owner.item());
         }
+        self.stack.frames.push(Frame {
+            cursor,
+            on_path,
+            loose: false,
+        });
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         if let Some(frame) = self.stack.frames.pop()
             && frame.on_path
         {
@@ -165,51 +148,27 @@ impl<'w, 'py> Hash<'w, 'py> {
         }
     }
 
-    fn push(&mut self, cursor: Cursor, on_path: Option<Item>, loose: bool) {
-        if let Some(item) = on_path {
-            self.stack.path.push(item);
-        }
-        if loose {
-            let outer = self.mixer;
-            self.stack.loose.push(Loose {
-                outer,
-                sum: 0,
-                count: 0,
-                open: false,
-            });
-        }
-        self.stack.frames.push(Frame {
-            cursor,
-            on_path: on_path.is_some(),
-            loose,
-        });
-    }
-
-    fn count(&mut self, parts: usize) -> PyResult<()> {
-        self.nodes += parts as u64;
-        check_nodes(self.nodes)
-    }
-
-    /// Takes the header of an object that is no plain value, and gets ready for its parts.
-    fn open(&mut self, item: Item) -> PyResult<()> {
+    /// Takes the header of an object that is no plain value and as many of its parts as are plain. Gives the first
+    /// that is not.
+    fn begin(&mut self, item: Item) -> PyResult<Option<Own>> {
         if let Some(depth) = self.stack.path.find(item) {
             self.mixer
                 .absorb((self.stack.path.depth() - depth) as u64, tag::CYCLE);
-            return Ok(());
+            return Ok(None);
         }
         let ty = item.ty();
         if ty == type_of_ffi!(PyList_Type) {
-            self.content(item, Content::List, Some(item))
+            self.list(item, true)
         } else if ty == type_of_ffi!(PyDict_Type) {
-            self.content(item, Content::Dict, Some(item))
+            self.dict(item, true)
         } else if ty == type_of_ffi!(PyTuple_Type) {
-            self.content(item, Content::Tuple, Some(item))
+            self.tuple(item, true)
         } else {
             self.planned(item)
         }
     }
 
-    fn planned(&mut self, item: Item) -> PyResult<()> {
+    fn planned(&mut self, item: Item) -> PyResult<Option<Own>> {
         let place = self.plans.find(self.py, item.ty())?;
         let plan = self.plans.get(place);
         self.mixer.absorb(plan.header[0], plan.header[1]);
@@ -218,256 +177,169 @@ impl<'w, 'py> Hash<'w, 'py> {
             self.plans.note_opaque(place);
         }
         if bare {
-            return self.content(item, content, Some(item));
+            return self.content(item, content, true);
         }
         self.count(fields)?;
-        self.push(Cursor::fields(item, place), Some(item), false);
-        self.content(item, content, None)
+        if matches!(content, Content::Nothing) {
+            return self.fields(item, place);
+        }
+        self.push(Cursor::fields(item.own(), place, 0), true);
+        self.content(item, content, false)
     }
 
+    pub(super) fn list(&mut self, list: Item, on_path: bool) -> PyResult<Option<Own>> {
+        let len = list.list_len();
+        self.mixer.absorb(len as u64, tag::LIST);
+        self.count(len)?;
+        let mut at = 0;
+        let part = self.plain_run(&mut at, |at| list.list_get(at));
+        if part.is_some() {
+            self.push(Cursor::new(Kind::List, list.own(), at), on_path);
+        }
+        Ok(part)
+    }
+
+    pub(super) fn tuple(&mut self, tuple: Item, on_path: bool) -> PyResult<Option<Own>> {
+        let len = tuple.tuple_len();
+        self.mixer.absorb(len as u64, tag::TUPLE);
+        self.count(len)?;
+        let mut at = 0;
+        let part = self.plain_run(&mut at, |at| tuple.tuple_get(at));
+        if part.is_some() {
+            self.push(Cursor::new(Kind::Tuple, tuple.own(), at), on_path);
+        }
+        Ok(part)
+    }
+
+    pub(super) fn dict(&mut self, dict: Item, on_path: bool) -> PyResult<Option<Own>> {
+        let len = dict.dict_len();
+        self.count(2 * len)?;
+        if !self.dict_order {
+            self.mixer.absorb(len as u64, tag::LOOSE_DICT);
+            self.push_loose(Cursor::new(Kind::Dict, dict.own(), 0), on_path);
+            return Ok(None);
+        }
+        self.mixer.absorb(len as u64, tag::DICT);
+        let mut at = 0;
+        let (part, value) = self.plain_entries(dict, &mut at);
+        if part.is_some() {
+            self.push(
+                Cursor::new(Kind::Dict, dict.own(), at.cast_unsigned()),
+                on_path,
+            );
+            if let Some(value) = value {
+                self.push(Cursor::new(Kind::Once, value, 0), false);
+            }
+        }
+        Ok(part)
+    }
+
+    /// The fields of an object without content, which is not on the stack yet.
+    fn fields(&mut self, object: Item, place: usize) -> PyResult<Option<Own>> {
+        let mut at = 0;
+        let part = self.plain_fields(object, place, &mut at)?;
+        if part.is_some() {
+            self.push(Cursor::fields(object.own(), place, at), true);
+        } else if self.plans.get(place).dict.is_some() {
+            self.push_loose(Cursor::names(self.py, object, place)?, true);
+        }
+        Ok(part)
+    }
+
+    /// Goes on with the top frame.
+    fn resume(&mut self) -> PyResult<Option<Own>> {
+        let Some(frame) = self.stack.frames.last() else {
+            return Ok(None);
+        };
+        let (owner, mut at, loose) = (
+            frame.cursor.owner.item(),
+            frame.cursor.at.cast_unsigned(),
+            frame.loose,
+        );
+        if loose {
+            return self.resume_loose();
+        }
+        match frame.cursor.kind {
+            Kind::List => {
+                let part = self.plain_run(&mut at, |at| owner.list_get(at));
+                Ok(self.keep_place(at, part))
+            }
+            Kind::Tuple => {
+                let part = self.plain_run(&mut at, |at| owner.tuple_get(at));
+                Ok(self.keep_place(at, part))
+            }
+            Kind::Dict => {
+                let mut place = at.cast_signed();
+                let (part, value) = self.plain_entries(owner, &mut place);
+                let part = self.keep_place(place.cast_unsigned(), part);
+                if let Some(value) = value {
+                    self.push(Cursor::new(Kind::Once, value, 0), false);
+                }
+                Ok(part)
+            }
+            Kind::Fields => self.resume_fields(at),
+            Kind::Once => {
+                let frame = self.stack.frames.pop();
+                Ok(frame.and_then(|frame| self.visit(frame.cursor.owner)))
+            }
+            Kind::Elements | Kind::Ordered | Kind::Names => self.resume_rare(),
+        }
+    }
+
+    /// Notes where the top frame goes on after `part`, or takes it off the stack.
     #[inline(always)]
-    fn content(&mut self, item: Item, content: Content, on_path: Option<Item>) -> PyResult<()> {
-        match content {
-            Content::Nothing => {}
-            Content::List => {
-                let len = item.list_len();
-                self.mixer.absorb(len as u64, tag::LIST);
-                self.count(len)?;
-                self.push(Cursor::list(item), on_path, false);
-            }
-            Content::Tuple => {
-                let len = item.tuple_len();
-                self.mixer.absorb(len as u64, tag::TUPLE);
-                self.count(len)?;
-                self.push(Cursor::tuple(item), on_path, false);
-            }
-            Content::Dict => {
-                let len = item.dict_len();
-                self.mixer.absorb(
-                    len as u64,
-                    if self.dict_order {
-                        tag::DICT
-                    } else {
-                        tag::LOOSE_DICT
-                    },
-                );
-                self.count(2 * len)?;
-                self.push(Cursor::dict(item), on_path, !self.dict_order);
-            }
-            _ => return self.rare(item, content, on_path),
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn rare(&mut self, item: Item, content: Content, on_path: Option<Item>) -> PyResult<()> {
-        match content {
-            Content::OrderedDict if self.dict_order => {
-                let len = item.dict_len();
-                self.mixer.absorb(len as u64, tag::DICT);
-                self.count(2 * len)?;
-                self.push(Cursor::ordered(self.py, item)?, on_path, false);
-            }
-            Content::OrderedDict => return self.content(item, Content::Dict, on_path),
-            Content::Set | Content::FrozenSet => {
-                let len = item.set_len();
-                self.mixer.absorb(len as u64, tag::SET);
-                self.count(len)?;
-                let base = type_of_ffi!(PySet_Type);
-                self.push(Cursor::elements(self.py, item, base)?, on_path, true);
-            }
-            Content::Deque => {
-                let len = item.deque_len();
-                self.mixer.absorb(len as u64, tag::DEQUE);
-                let bound = item.deque_bound(self.py)?;
-                self.visit(bound.item())?;
-                self.count(len)?;
-                let base = Known::get(self.py)?.deque();
-                self.push(Cursor::elements(self.py, item, base)?, on_path, false);
-            }
-            Content::Int => absorb_int(&mut self.mixer, item),
-            Content::Str => absorb_str(&mut self.mixer, item),
-            Content::Float => self.mixer.absorb(item.float_bits(), tag::FLOAT),
-            Content::Bytes => self.mixer.absorb_bytes(item.bytes(), tag::BYTES),
-            Content::ByteArray => self.mixer.absorb_bytes(item.bytearray(), tag::BYTEARRAY),
-            Content::Complex => absorb_complex(&mut self.mixer, item),
-            Content::Date => absorb_date(&mut self.mixer, item),
-            Content::TimeDelta => absorb_timedelta(&mut self.mixer, item),
-            Content::DateTime => {
-                absorb_datetime(&mut self.mixer, item);
-                self.zone(datetime_zone(item));
-            }
-            Content::Time => {
-                absorb_time(&mut self.mixer, item);
-                self.zone(time_zone(item));
-            }
-            Content::Derived(derive) => {
-                let item = derive(self.py, item)?;
-                self.push(Cursor::Once { item }, None, false);
-            }
-            Content::Nothing | Content::List | Content::Tuple | Content::Dict => {}
-        }
-        Ok(())
-    }
-
-    fn zone(&mut self, zone: Option<Item>) {
-        match zone {
-            Some(zone) => self.push(Cursor::Once { item: zone.own() }, None, false),
-            None => self.mixer.absorb(0, tag::NONE),
-        }
-    }
-
-    fn dict(&mut self) -> PyResult<()> {
-        let Some(Frame {
-            cursor: Cursor::Dict { dict, at },
-            ..
-        }) = self.stack.frames.last_mut()
-        else {
-            return Ok(());
-        };
-        let dict = dict.item();
-        let mut mixer = self.mixer;
-        while let Some((key, value)) = dict.dict_next(at) {
-            if !absorb_plain(&mut mixer, key) {
-                self.mixer = mixer;
-                self.push(Cursor::Once { item: value.own() }, None, false);
-                return self.open(key);
-            }
-            if !absorb_plain(&mut mixer, value) {
-                self.mixer = mixer;
-                return self.open(value);
-            }
-        }
-        self.mixer = mixer;
-        self.close();
-        Ok(())
-    }
-
-    fn fields(&mut self) -> PyResult<()> {
-        let Some(Frame {
-            cursor: Cursor::Fields { object, place, at },
-            ..
-        }) = self.stack.frames.last_mut()
-        else {
-            return Ok(());
-        };
-        let plan = self.plans.get(*place);
-        let mut mixer = self.mixer;
-        while let Some(field) = plan.fields.get(*at) {
-            *at += 1;
-            let value = match field.access {
-                Access::Slot(offset) => {
-                    let Some(item) = object.item().slot(offset) else {
-                        mixer.absorb(0, tag::MISSING);
-                        continue;
-                    };
-                    if absorb_plain(&mut mixer, item) {
-                        continue;
-                    }
-                    item.own()
-                }
-                Access::Attribute => {
-                    let Some(value) = object.item().attribute(self.py, field.name())? else {
-                        mixer.absorb(0, tag::MISSING);
-                        continue;
-                    };
-                    if absorb_plain(&mut mixer, value.item()) {
-                        continue;
-                    }
-                    value
-                }
-            };
-            self.mixer = mixer;
-            return self.open(value.item());
-        }
-        self.mixer = mixer;
-        if plan.dict.is_none() {
+    fn keep_place(&mut self, at: usize, part: Option<Own>) -> Option<Own> {
+        if part.is_none() {
             self.close();
-            return Ok(());
+        } else if let Some(frame) = self.stack.frames.last_mut() {
+            frame.cursor.at = at.cast_signed();
         }
-        self.names()
+        part
     }
 
-    /// Goes on from the fixed fields of an object to its instance dict, where order does not matter.
-    fn names(&mut self) -> PyResult<()> {
-        let Some(Frame { cursor, loose, .. }) = self.stack.frames.last_mut() else {
-            return Ok(());
+    fn resume_fields(&mut self, mut at: usize) -> PyResult<Option<Own>> {
+        let Some(frame) = self.stack.frames.last() else {
+            return Ok(None);
         };
-        let Cursor::Fields { object, place, .. } = cursor else {
-            return Ok(());
-        };
-        let (object, place) = (object.item().own(), *place);
-        let dict = instance_dict(self.py, object.item())?;
-        *cursor = Cursor::Names {
-            _object: object,
-            dict,
-            place,
-            at: 0,
-        };
-        *loose = true;
-        let outer = self.mixer;
-        self.stack.loose.push(Loose {
-            outer,
-            sum: 0,
-            count: 0,
-            open: false,
-        });
-        Ok(())
+        let (object, place) = (frame.cursor.owner.item(), frame.cursor.place);
+        let part = self.plain_fields(object, place, &mut at)?;
+        if part.is_some() || self.plans.get(place).dict.is_none() {
+            return Ok(self.keep_place(at, part));
+        }
+        // The fixed fields are done: on to the instance dict, where order does not matter.
+        let names = Cursor::names(self.py, object, place)?;
+        if let Some(frame) = self.stack.frames.last_mut() {
+            drop(std::mem::replace(&mut frame.cursor, names));
+        }
+        self.loosen();
+        Ok(None)
     }
 
-    /// The parts of an object one by one, in order.
-    fn ordered(&mut self) -> PyResult<()> {
+    fn resume_rare(&mut self) -> PyResult<Option<Own>> {
         let Some(frame) = self.stack.frames.last_mut() else {
-            return Ok(());
+            return Ok(None);
         };
-        match frame.cursor.next(self.py, self.plans)? {
-            Some(entry) => self.entry(entry),
-            None => {
-                self.close();
-                Ok(())
-            }
+        if let Some(entry) = frame.cursor.next(self.py, self.plans)? {
+            return Ok(self.entry(entry));
         }
+        self.close();
+        Ok(None)
     }
 
-    fn entry(&mut self, entry: Entry) -> PyResult<()> {
+    pub(super) fn entry(&mut self, entry: Entry) -> Option<Own> {
         match entry {
-            Entry::Item(item) => self.visit(item.item()),
-            Entry::Pair(key, value) => {
-                self.push(Cursor::Once { item: value }, None, false);
-                self.visit(key.item())
-            }
+            Entry::Item(item) => self.visit(item),
+            Entry::Pair(key, value) => match self.visit(key) {
+                None => self.visit(value),
+                key => {
+                    self.push(Cursor::new(Kind::Once, value, 0), false);
+                    key
+                }
+            },
             Entry::Missing => {
                 self.mixer.absorb(0, tag::MISSING);
-                Ok(())
+                None
             }
         }
-    }
-
-    /// The parts of an object whose order does not matter: each is hashed on its own.
-    fn loose(&mut self) -> PyResult<()> {
-        let (Some(frame), Some(loose)) =
-            (self.stack.frames.last_mut(), self.stack.loose.last_mut())
-        else {
-            return Ok(());
-        };
-        if loose.open {
-            loose.sum = loose.sum.wrapping_add(self.mixer.finish());
-            loose.count += 1;
-        }
-        if let Some(entry) = frame.cursor.next(self.py, self.plans)? {
-            loose.open = true;
-            self.mixer = Mixer::new();
-            return self.entry(entry);
-        }
-        let (sum, count) = (loose.sum, loose.count);
-        if matches!(frame.cursor, Cursor::Names { .. }) {
-            self.nodes += 2 * count;
-        }
-        self.mixer = loose.outer;
-        self.stack.loose.pop();
-        self.mixer.absorb((sum >> 64) as u64, sum as u64);
-        self.mixer.absorb(count, tag::SET);
-        self.close();
-        Ok(())
     }
 }

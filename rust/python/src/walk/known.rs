@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple, PyType};
 
+use super::inline;
 use super::plan::Content;
 use super::raw::{Item, Own, Type, type_of_ffi};
 use crate::errors::FasmError;
@@ -48,6 +49,9 @@ impl Known {
                 .unbind())
         };
         let clock = |name: &str| Ok::<_, PyErr>(class("datetime", name)?.as_ptr().cast());
+        inline::enable(py)?;
+        // SAFETY: attached.
+        unsafe { ffi::PyDateTime_IMPORT() };
         // `FasmError` is a class of Python code, so all such classes share its deallocator.
         let plain = py.get_type::<FasmError>().as_type_ptr();
         Ok(Self {
@@ -170,7 +174,7 @@ pub fn enum_member(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
     })))
 }
 
-/// Functions, classes, modules and the like: known by their qualified name.
+/// Functions, classes, modules and the like: told by their qualified name.
 pub fn named(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
     let py = ty.py();
     let types = py.import("types")?;
@@ -208,13 +212,27 @@ pub fn qualified_name(object: &Bound<'_, PyAny>) -> PyResult<String> {
         Some(name) => name,
         None => part("__name__")?.unwrap_or_default(),
     };
-    Ok(part("__module__")?.map_or(name.clone(), |module| format!("{module}.{name}")))
+    let Some(module) = part("__module__")? else {
+        return Ok(name);
+    };
+    // Where `pathlib` keeps its classes differs from release to release.
+    let module = if module == "pathlib._local" {
+        "pathlib"
+    } else {
+        &module
+    };
+    Ok(format!("{module}.{name}"))
 }
 
-/// The fields of fasm's own values, in the order of their constructors.
-pub fn native_fields(ty: &Bound<'_, PyType>) -> Option<&'static [&'static str]> {
+/// The fields of types that are made by calling them with all fields, in that order: fasm's own values, and methods
+/// bound to an object.
+pub fn call_fields(ty: &Bound<'_, PyType>) -> PyResult<Option<&'static [&'static str]>> {
     let py = ty.py();
-    let table: [(Bound<'_, PyType>, &'static [&'static str]); 6] = [
+    let method = py
+        .import("types")?
+        .getattr("MethodType")?
+        .cast_into::<PyType>()?;
+    let table: [(Bound<'_, PyType>, &'static [&'static str]); 7] = [
         (py.get_type::<Normal>(), &["value", "at"]),
         (
             py.get_type::<TrackedActionCompleted>(),
@@ -224,11 +242,12 @@ pub fn native_fields(ty: &Bound<'_, PyType>) -> Option<&'static [&'static str]> 
         (py.get_type::<UntrackedAction>(), &["action"]),
         (py.get_type::<Timer>(), &["at"]),
         (py.get_type::<Fired>(), &["at"]),
+        (method, &["__func__", "__self__"]),
     ];
-    table
+    Ok(table
         .iter()
         .find(|(known, _)| known.is(ty))
-        .map(|(_, names)| *names)
+        .map(|(_, names)| *names))
 }
 
 pub fn is_exception(ty: &Bound<'_, PyType>) -> PyResult<bool> {

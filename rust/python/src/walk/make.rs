@@ -3,6 +3,7 @@
 use std::ptr::null_mut;
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -27,11 +28,9 @@ pub fn new_object(
     Own::take(py, object)
 }
 
-/// An object of a Python class, with no field set.
+/// An object of a Python class, with no field set: `object.__new__(ty)`.
 pub fn bare(py: Python<'_>, ty: Type) -> PyResult<Own> {
-    // SAFETY: the plan of the type says that its layout is that of `object` and slots.
-    let object = unsafe { ffi::PyType_GenericAlloc(ty, 0) };
-    Own::take(py, object)
+    new_object(py, type_of_ffi!(PyBaseObject_Type), ty, &PyTuple::empty(py))
 }
 
 /// A list with the same items.
@@ -43,9 +42,13 @@ pub fn list(py: Python<'_>, source: Item) -> PyResult<Own> {
     }
     let base = type_of_ffi!(PyList_Type);
     let copy = new_object(py, base, source.ty(), &PyTuple::empty(py))?;
+    // The slice is an exact list, so no `__iter__` of the subclass runs.
+    // SAFETY: the source is a list.
+    let items = Own::take(py, unsafe { ffi::PyList_GetSlice(list, 0, all) })?;
+    let target = copy.item().ptr();
     // SAFETY: both are lists.
     check(py, unsafe {
-        ffi::PyList_SetSlice(copy.item().ptr(), 0, all, list)
+        ffi::PyList_SetSlice(target, 0, all, items.item().ptr())
     })?;
     Ok(copy)
 }
@@ -127,11 +130,29 @@ pub fn set_in_dict(py: Python<'_>, dict: &Own, key: &Own, value: &Own) -> PyResu
     check(py, code)
 }
 
-pub fn add_to_set(py: Python<'_>, set: &Own, value: &Own) -> PyResult<()> {
+pub fn empty_dict(py: Python<'_>) -> PyResult<Own> {
+    // SAFETY: attached.
+    Own::take(py, unsafe { ffi::PyDict_New() })
+}
+
+/// A set with the same elements. None is hashed.
+pub fn set(py: Python<'_>, source: Item) -> PyResult<Own> {
+    // SAFETY: the source is a set.
+    Own::take(py, unsafe { ffi::PySet_New(source.ptr()) })
+}
+
+pub fn add_to_set(py: Python<'_>, set: &Own, value: Own) -> PyResult<()> {
     // SAFETY: both are alive; the call checks the type.
     check(py, unsafe {
         ffi::PySet_Add(set.item().ptr(), value.item().ptr())
     })
+}
+
+/// `copy.copy`.
+pub fn shallow(py: Python<'_>, source: Item) -> PyResult<Own> {
+    let copy = py.import(intern!(py, "copy"))?;
+    let copy = copy.call_method1(intern!(py, "copy"), (source.bind(py),))?;
+    Ok(Own::from_bound(copy))
 }
 
 /// An empty deque with the same bound.
@@ -236,7 +257,7 @@ pub fn set_field(py: Python<'_>, object: &Own, field: &Field, value: Own) -> PyR
             unsafe { object.item().set_slot(offset, value) };
             Ok(())
         }
-        Access::Attribute => set_attribute(py, object, field.name(), &value),
+        Access::Inline | Access::Property => set_attribute(py, object, field.name(), &value),
     }
 }
 

@@ -9,29 +9,41 @@
 // The readers of plain values belong into the loops that call them: a call costs more than the work.
 #![allow(clippy::inline_always)]
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::InvalidArgument;
 
 mod build;
+mod content;
 mod copy;
 mod cursor;
+mod difference;
 mod hash;
+mod immutable;
+mod inline;
 mod known;
 mod leaf;
+mod loose;
 mod make;
 mod moment;
+mod pairs;
 mod path;
 mod plan;
 mod plans;
 pub mod python;
 mod raw;
+mod runs;
+mod show;
+mod work;
 
 use raw::Item;
 
-/// Sharing is not kept, so a small state can stand for a huge one; this is where the walk gives up.
+/// Sharing is not kept, so a small state can stand for a huge one; this is where a fingerprint gives up.
 const MAX_NODES: u64 = 1 << 25;
+
+/// The same for the containers and objects of a copy, which takes memory.
+const MAX_COPIES: u64 = 1 << 22;
 
 /// The hash of a state and what it took to compute.
 #[derive(Clone, Copy, Debug)]
@@ -112,20 +124,12 @@ impl Walker {
         old: &Bound<'_, PyAny>,
         new: &Bound<'_, PyAny>,
     ) -> PyResult<Option<Difference>> {
-        if self.fingerprint(old)? == self.fingerprint(new)? {
-            return Ok(None);
-        }
-        let show = |object: &Bound<'_, PyAny>| {
-            object.repr().map_or_else(
-                |_| "<repr failed>".to_owned(),
-                |text| text.to_string_lossy().chars().take(80).collect(),
-            )
-        };
-        Ok(Some(Difference {
-            path: String::new(),
-            old: show(old),
-            new: show(new),
-        }))
+        let (py, plans, stack) = (old.py(), &mut self.plans, &mut self.hash_stack);
+        plans.trim();
+        let differ = difference::Differ::new(py, plans, stack, self.dict_order);
+        let result = differ.run(Item::of(old), Item::of(new));
+        self.hash_stack.clear();
+        result
     }
 
     /// Names of the opaque types met so far, in the order of meeting them.
@@ -137,26 +141,35 @@ impl Walker {
     pub fn take_opaque(&mut self) -> Vec<String> {
         self.plans.take_opaque()
     }
+}
 
-    /// For the `__traverse__` of the class that owns the walker.
-    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.plans.traverse(visit)
+/// Refuses an interpreter whose objects are laid out in another way than the walk reads them.
+pub fn check_platform(py: Python<'_>) -> PyResult<()> {
+    let bits = py
+        .import("sys")?
+        .getattr("int_info")?
+        .getattr("bits_per_digit")?;
+    if bits.extract::<u32>()? == 30 {
+        return Ok(());
     }
+    Err(PyImportError::new_err(format!(
+        "fasm needs a CPython whose ints have digits of 30 bits, and this one has {bits}"
+    )))
 }
 
 #[inline(always)]
-fn check_nodes(nodes: u64) -> PyResult<()> {
-    if nodes > MAX_NODES {
-        Err(too_large())
+fn check_size(nodes: u64, most: u64) -> PyResult<()> {
+    if nodes > most {
+        Err(too_large(most))
     } else {
         Ok(())
     }
 }
 
 #[cold]
-fn too_large() -> PyErr {
+fn too_large(most: u64) -> PyErr {
     InvalidArgument::new_err(format!(
-        "the state is too large to walk: more than {MAX_NODES} values, where what is shared counts each time; \
-         keep large or shared data out of it"
+        "the state is too large to walk: more than {most} values, where what is shared counts each time; keep \
+         large or shared data out of it"
     ))
 }

@@ -69,6 +69,15 @@ pub fn absorb_timedelta(mixer: &mut Mixer, item: Item) {
     absorb(mixer, &parts);
 }
 
+/// Whether a zone is `datetime.timezone.utc` itself.
+pub fn is_utc(zone: Item) -> bool {
+    // SAFETY: whoever made the zone has loaded the module; the table is null only before that.
+    unsafe {
+        let api = ffi::PyDateTimeAPI();
+        !api.is_null() && (*api).TimeZone_UTC == zone.ptr()
+    }
+}
+
 /// The time zone of a `datetime`; None if it is naive.
 pub fn datetime_zone(item: Item) -> Option<Item> {
     // SAFETY: the caller knows that this is a datetime, which keeps its zone alive.

@@ -27,7 +27,7 @@ impl Hasher for AddressHasher {
 }
 
 /// A stack of addresses that knows where each of them is. The caller keeps the objects alive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Path {
     addresses: Vec<usize>,
     /// The depths of those below `SCANNED`. Never iterated.

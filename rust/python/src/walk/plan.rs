@@ -1,9 +1,12 @@
 //! What there is to see in the objects of one type, found out once.
 
+use std::cell::Cell;
+
 use fasm_core::mixer::Mixer;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use super::inline::Inline;
 use super::raw::{Item, Own};
 
 /// What an object holds apart from its fields.
@@ -80,17 +83,30 @@ impl Content {
 pub enum Access {
     /// A pointer at this offset of the object.
     Slot(isize),
-    /// The instance dict, a property, or a default of the class.
-    Attribute,
+    /// The instance dict, or else a default of the class.
+    Inline,
+    /// A property or the like.
+    Property,
 }
 
 #[derive(Debug)]
 pub struct Field {
     pub name: Py<PyString>,
     pub access: Access,
+    /// Where the name was among the inline attributes last time.
+    pub hint: Cell<usize>,
 }
 
 impl Field {
+    pub fn new(py: Python<'_>, name: &str, access: Access) -> Self {
+        Self {
+            name: PyString::intern(py, name).unbind(),
+            access,
+            hint: Cell::new(0),
+        }
+    }
+
+    #[inline(always)]
     pub fn name(&self) -> Item {
         // SAFETY: `self` owns the name.
         unsafe { Item::new(std::ptr::NonNull::new_unchecked(self.name.as_ptr())) }
@@ -101,7 +117,15 @@ impl Field {
     pub fn read(&self, py: Python<'_>, object: Item) -> PyResult<Option<Own>> {
         match self.access {
             Access::Slot(offset) => Ok(object.slot(offset).map(Item::own)),
-            Access::Attribute => object.attribute(py, self.name()),
+            Access::Inline => {
+                let inline =
+                    Inline::of(object).and_then(|inline| inline.get(self.name(), &self.hint));
+                inline.map_or_else(
+                    || object.attribute(py, self.name()),
+                    |value| Ok(Some(value.own())),
+                )
+            }
+            Access::Property => object.property(py, self.name()),
         }
     }
 }
@@ -118,13 +142,19 @@ pub struct DictFields {
 }
 
 impl DictFields {
+    /// Whether all names are treated alike.
+    pub fn is_plain(&self) -> bool {
+        self.cached.is_empty() && self.ignored.is_empty()
+    }
+
     /// Whether a name is compared.
     pub fn counts(&self, name: &Bound<'_, PyAny>) -> bool {
         !is_among(name, &self.cached) && !is_among(name, &self.ignored)
     }
 
-    pub fn is_cache(&self, name: &Bound<'_, PyAny>) -> bool {
-        is_among(name, &self.cached)
+    /// Whether a name is copied.
+    pub fn lasts(&self, name: &Bound<'_, PyAny>) -> bool {
+        !is_among(name, &self.cached)
     }
 
     /// Whether setting the attribute sets the entry of the instance dict.
@@ -160,7 +190,8 @@ pub enum Make {
 
 #[derive(Debug)]
 pub struct Plan {
-    pub ty: Py<PyType>,
+    /// Kept alive, so that its address stays its own.
+    pub _ty: Py<PyType>,
     /// The type or the nearest base that C code made.
     pub base: Py<PyType>,
     /// The version tag of the type that this plan describes; a change of the class gives it another one.
@@ -174,6 +205,8 @@ pub struct Plan {
     pub make: Make,
     /// Whether an object may be shared if all its parts are.
     pub frozen: bool,
+    /// Whether an object can have attributes besides its declared fields.
+    pub open: bool,
     pub opaque: bool,
     /// What the hash knows of the type.
     pub header: [u64; 2],
@@ -194,6 +227,6 @@ impl Plan {
 
     /// Whether there is nothing but the content.
     pub fn is_bare(&self) -> bool {
-        self.fields.is_empty() && self.dict.is_none()
+        self.fields.is_empty() && self.ignored.is_empty() && self.dict.is_none()
     }
 }

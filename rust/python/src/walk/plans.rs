@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
-use pyo3::{PyTraverseError, PyVisit};
 
 use super::build::build;
 use super::plan::Plan;
@@ -16,7 +15,7 @@ const RECENT: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct Plans {
-    plans: Vec<Plan>,
+    known: Vec<Plan>,
     /// Where the plan of a type lies. Never iterated.
     places: HashMap<usize, usize>,
     /// Types and places again, by a few bits of the address.
@@ -27,7 +26,7 @@ pub struct Plans {
 impl Plans {
     /// To be called between walks: no place given out before is valid afterwards.
     pub fn trim(&mut self) {
-        if self.plans.len() > MAX_TYPES {
+        if self.known.len() > MAX_TYPES {
             self.forget();
         }
     }
@@ -36,12 +35,12 @@ impl Plans {
         self.places.clear();
         self.recent.clear();
         // Dropped last: a class may run code when it goes.
-        drop(std::mem::take(&mut self.plans));
+        drop(std::mem::take(&mut self.known));
     }
 
     #[inline(always)]
     pub fn get(&self, place: usize) -> &Plan {
-        &self.plans[place]
+        &self.known[place]
     }
 
     /// The place of the plan of a type. The type must be alive.
@@ -60,7 +59,7 @@ impl Plans {
     #[inline(always)]
     fn is_valid(&self, place: usize, ty: Type) -> bool {
         // SAFETY: the caller says that the type is alive.
-        self.plans[place].version == unsafe { (*ty).tp_version_tag }
+        self.known[place].version == unsafe { (*ty).tp_version_tag }
     }
 
     #[inline(never)]
@@ -83,14 +82,14 @@ impl Plans {
     }
 
     fn add(&mut self, plan: Plan) -> usize {
-        self.plans.push(plan);
-        self.plans.len() - 1
+        self.known.push(plan);
+        self.known.len() - 1
     }
 
     /// Notes that an object of an opaque type was met.
     #[cold]
     pub fn note_opaque(&mut self, place: usize) {
-        let name = &self.plans[place].name;
+        let name = &self.known[place].name;
         if !self.opaque.contains(name) {
             self.opaque.push(name.clone());
         }
@@ -102,10 +101,6 @@ impl Plans {
 
     pub fn take_opaque(&mut self) -> Vec<String> {
         std::mem::take(&mut self.opaque)
-    }
-
-    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.plans.iter().try_for_each(|plan| visit.call(&plan.ty))
     }
 }
 

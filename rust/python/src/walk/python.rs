@@ -7,18 +7,22 @@ use pyo3::types::PyTuple;
 
 use super::Walker;
 
-/// Walkers at rest, kept for what they know about types. No Python code runs under the lock.
-static IDLE: Mutex<Vec<Walker>> = Mutex::new(Vec::new());
+/// A walker at rest, kept for what it knows about types. No Python code runs under the lock.
+static IDLE: Mutex<Option<Box<Walker>>> = Mutex::new(None);
+
+fn swap_idle(walker: Option<Box<Walker>>) -> Option<Box<Walker>> {
+    std::mem::replace(
+        &mut *IDLE.lock().unwrap_or_else(PoisonError::into_inner),
+        walker,
+    )
+}
 
 /// Runs with a walker of its own, so that user code called by a walk can walk too.
 fn with_walker<T>(dict_order: bool, run: impl FnOnce(&mut Walker) -> PyResult<T>) -> PyResult<T> {
-    let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut walker = idle.unwrap_or_else(|| Walker::new(dict_order));
+    let mut walker = swap_idle(None).unwrap_or_else(|| Box::new(Walker::new(dict_order)));
     walker.set_dict_order(dict_order);
     let result = run(&mut walker);
-    IDLE.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(walker);
+    drop(swap_idle(Some(walker)));
     result
 }
 
@@ -37,6 +41,18 @@ pub fn fingerprint(obj: &Bound<'_, PyAny>, dict_order: bool) -> PyResult<(u128, 
 #[pyo3(signature = (obj))]
 pub fn structural_copy(obj: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     with_walker(true, |walker| walker.copy(obj))
+}
+
+/// Path, old and new value of the first difference, if there is one.
+#[pyfunction]
+#[pyo3(signature = (old, new, *, dict_order))]
+pub fn difference(
+    old: &Bound<'_, PyAny>,
+    new: &Bound<'_, PyAny>,
+    dict_order: bool,
+) -> PyResult<Option<(String, String, String)>> {
+    let found = with_walker(dict_order, |walker| walker.difference(old, new))?;
+    Ok(found.map(|found| (found.path, found.old, found.new)))
 }
 
 /// The names of the types whose objects the walk cannot see into, in the order of meeting them.

@@ -8,6 +8,7 @@
 use std::ptr::{NonNull, null_mut};
 use std::slice;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -186,8 +187,7 @@ impl Item {
             return None;
         }
         // SAFETY: the index is within the list as it is now.
-        NonNull::new(unsafe { ffi::PyList_GET_ITEM(self.ptr(), index as ffi::Py_ssize_t) })
-            .map(Item)
+        NonNull::new(unsafe { ffi::PyList_GET_ITEM(self.ptr(), index.cast_signed()) }).map(Item)
     }
 
     #[inline(always)]
@@ -202,8 +202,7 @@ impl Item {
             return None;
         }
         // SAFETY: the index is within the tuple.
-        NonNull::new(unsafe { ffi::PyTuple_GET_ITEM(self.ptr(), index as ffi::Py_ssize_t) })
-            .map(Item)
+        NonNull::new(unsafe { ffi::PyTuple_GET_ITEM(self.ptr(), index.cast_signed()) }).map(Item)
     }
 
     #[inline(always)]
@@ -273,19 +272,20 @@ impl Item {
         unsafe { self.ptr().byte_offset(offset).cast() }
     }
 
-    /// `object.__getattribute__`: no `__getattr__` or `__getattribute__` of the user, but properties run.
+    /// `object.__getattribute__`: no `__getattr__` or `__getattribute__` of the user. None if there is no such
+    /// attribute.
     pub fn attribute(self, py: Python<'_>, name: Item) -> PyResult<Option<Own>> {
+        match self.property(py, name) {
+            Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// The same where the class has a property or the like, whose errors are the user's.
+    pub fn property(self, py: Python<'_>, name: Item) -> PyResult<Option<Own>> {
         // SAFETY: both objects are alive; the call gives a new reference or sets an error.
         let found = unsafe { ffi::PyObject_GenericGetAttr(self.ptr(), name.ptr()) };
-        if let Some(value) = NonNull::new(found) {
-            return Ok(Some(Own(value)));
-        }
-        match PyErr::take(py) {
-            Some(error) if !error.is_instance_of::<pyo3::exceptions::PyAttributeError>(py) => {
-                Err(error)
-            }
-            _ => Ok(None),
-        }
+        Own::take(py, found).map(Some)
     }
 }
 
@@ -297,7 +297,7 @@ fn wide_int(negative: bool, digits: &[u32]) -> Int<'_> {
         [a, b, c] if c < 8 => u64::from(a) | u64::from(b) << 30 | u64::from(c) << 60,
         _ => return Int::Big(negative, digits),
     };
-    let magnitude = small as i64;
+    let magnitude = small.cast_signed();
     Int::Small(if negative { -magnitude } else { magnitude })
 }
 
