@@ -118,6 +118,9 @@ impl Replay {
     }
 }
 
+/// How many choices of a wide draw are tried.
+const WIDE_SAMPLES: u64 = 3;
+
 #[derive(Debug)]
 struct Enumerate {
     path: Vec<u64>,
@@ -129,17 +132,18 @@ struct Enumerate {
 
 impl Enumerate {
     fn draw(&mut self, bound: u64, sample: impl FnOnce(&mut ChaCha8) -> u64) -> u64 {
-        if bound == 0 || bound > self.wide_limit {
-            self.sampled = true;
-            return sample(&mut self.sampler);
-        }
+        let wide = bound == 0 || bound > self.wide_limit;
+        self.sampled |= wide;
+        // Of a wide draw the lowest, the highest and some other choice are tried.
+        let arity = if wide { WIDE_SAMPLES } else { bound };
         let given = self.path.get(self.choices.len()).copied().unwrap_or(0);
-        let taken = given.min(bound - 1);
-        self.choices.push(Choice {
-            arity: bound,
-            taken,
-        });
-        taken
+        let taken = given.min(arity - 1);
+        self.choices.push(Choice { arity, taken });
+        match taken {
+            1 if wide => bound.wrapping_sub(1),
+            2 if wide => sample(&mut self.sampler),
+            taken => taken,
+        }
     }
 }
 
@@ -180,8 +184,8 @@ impl Draws {
         }
     }
 
-    /// Follows `path`, then takes 0. Draws of more than `wide_limit` choices come from `sampler` instead and
-    /// are no part of the path.
+    /// Follows `path`, then takes 0. Of a draw of more than `wide_limit` choices only three are gone through:
+    /// the lowest, the highest, and one from `sampler`.
     pub fn enumerate(path: Vec<u64>, wide_limit: u64, sampler: ChaCha8) -> Self {
         let choices = Vec::with_capacity(path.len());
         let source = Enumerate {

@@ -125,18 +125,28 @@ fn enumeration_meets_every_outcome_once() {
 }
 
 #[test]
-fn wide_draws_are_sampled_and_said_to_be() {
+fn of_a_wide_draw_the_ends_and_a_sample_are_tried_and_said_to_be() {
     let run = |path: Vec<u64>| {
         let mut draws = Draws::enumerate(path, 16, ChaCha8::new(0, 1));
-        let wide = (draws.below(Method::Random, 17), draws.raw_u64());
+        let wide = draws.below(Method::Random, 1_000);
         let narrow = draws.below(Method::Choice, 2);
         assert!(draws.sampled());
-        assert_eq!(draws.choices().len(), 1);
         (wide, narrow, draws.next_path())
     };
-    let (wide, narrow, next) = run(vec![]);
-    assert_eq!((narrow, next), (0, Some(vec![1])));
-    assert_eq!(run(vec![1]), (wide, 1, None));
+    assert_eq!(run(vec![]), (0, 0, Some(vec![0, 1])));
+    assert_eq!(run(vec![0, 1]), (0, 1, Some(vec![1])));
+    assert_eq!(run(vec![1]), (999, 0, Some(vec![1, 1])));
+    let (sampled, _, next) = run(vec![2]);
+    assert!((1..999).contains(&sampled));
+    assert_eq!(next, Some(vec![2, 1]));
+    assert_eq!(run(vec![2, 1]).2, None);
+}
+
+#[test]
+fn the_whole_range_of_64_bits_has_its_ends_tried_too() {
+    let mut draws = Draws::enumerate(vec![1], 16, ChaCha8::new(0, 1));
+    assert_eq!(draws.raw_u64(), u64::MAX);
+    assert!(draws.sampled());
 }
 
 #[test]

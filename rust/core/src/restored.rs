@@ -11,6 +11,9 @@ const SHOWN_IDS: usize = 5;
 
 impl<O> Driver<O> {
     /// Makes the schedule what `restore` said, which must be exactly what is outstanding.
+    ///
+    /// An effect keeps the origin of its emission: the order in which `restore` names effects changes when other
+    /// steps are deleted from a recording.
     pub(crate) fn reconcile<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
@@ -18,20 +21,16 @@ impl<O> Driver<O> {
         let tracked = std::mem::take(&mut self.out.tracked);
         let slots = self.compare(host, &tracked)?;
         let mut lost = self.schedule.outstanding();
-        let first_place = self.place;
+        let newest = self.schedule.newest();
         for (emission, slot) in tracked.into_iter().zip(slots) {
-            let origin = self.next_origin();
-            if let Some(slot) = slot {
-                let again = self.schedule.entry(slot).is_some_and(|entry| {
-                    entry.origin.step == self.label && entry.origin.place >= first_place
-                });
-                lost -= usize::from(!again);
-                self.schedule
-                    .renew(slot, origin, emission.action, emission.timer);
-            }
+            let Some(slot) = slot else { continue };
+            let Some(entry) = self.schedule.entry(slot) else { continue };
+            lost -= usize::from(entry.seq() <= newest);
+            let origin = entry.origin;
+            self.schedule.renew(slot, origin, emission.action, emission.timer);
         }
         if lost > 0 {
-            self.give_up_lost(host, first_place)?;
+            self.give_up_lost(host, newest)?;
         }
         self.schedule.untracked.append(&mut self.out.untracked);
         Ok(())
@@ -113,13 +112,9 @@ impl<O> Driver<O> {
     fn give_up_lost<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
-        first_place: u32,
+        newest: u64,
     ) -> Result<(), Halt<H::Abort>> {
-        let is_old = |slot: &u32| {
-            self.schedule.entry(*slot).is_some_and(|entry| {
-                entry.origin.step != self.label || entry.origin.place < first_place
-            })
-        };
+        let is_old = |slot: &u32| self.schedule.entry(*slot).is_some_and(|entry| entry.seq() <= newest);
         let lost: Vec<u32> = self.schedule.slots().filter(is_old).collect();
         for slot in lost {
             if let Some(entry) = self.schedule.remove(slot) {

@@ -90,7 +90,19 @@ impl<O> Default for Schedule<O> {
     }
 }
 
+impl<O> Entry<O> {
+    /// Grows with each emission, answer put off and renewal.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
 impl<O> Schedule<O> {
+    /// The highest `seq` so far.
+    pub fn newest(&self) -> u64 {
+        self.next_seq
+    }
+
     /// Nothing is under way, and nothing will come again.
     pub fn is_bare(&self) -> bool {
         self.outstanding == 0

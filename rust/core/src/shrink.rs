@@ -20,6 +20,11 @@ pub struct Shrinker {
     replays_left: u64,
 }
 
+/// Pairs of steps are tried in recordings of at most so many steps.
+const MAX_PAIRED: usize = 24;
+/// Raised draws are tried in recordings of at most so many steps.
+const MAX_RAISED: usize = 1_000;
+
 /// What "smaller" means, most important first.
 type Size = (usize, usize, usize, u64, u128);
 
@@ -89,6 +94,8 @@ impl Shrinker {
         loop {
             let before = size(&self.best);
             self.drop_runs(replays)?;
+            self.drop_pairs(replays)?;
+            self.raise_draws(replays)?;
             self.drop_faults(replays)?;
             self.lower_draws(replays)?;
             if size(&self.best) >= before || self.replays_left == 0 {
@@ -170,6 +177,53 @@ impl Shrinker {
             }
             length /= 2;
         }
+    }
+
+    /// Two steps at once, where neither can go without the other.
+    fn drop_pairs<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        let mut first = 0;
+        while self.best.steps.len() <= MAX_PAIRED && first < self.best.steps.len() {
+            let mut second = first + 1;
+            let mut found = false;
+            while second < self.best.steps.len() && self.replays_left > 0 && !found {
+                let mut steps = self.best.steps.clone();
+                steps.remove(second);
+                steps.remove(first);
+                let candidate = self.with_steps(steps);
+                found = self.attempt(replays, &candidate)?;
+                second += 1;
+            }
+            first += usize::from(!found);
+        }
+        Ok(())
+    }
+
+    /// With every draw at its highest fewer steps may do: a limit is reached sooner.
+    fn raise_draws<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        if self.best.steps.len() <= 2 || self.best.steps.len() > MAX_RAISED || self.replays_left < 2
+        {
+            return Ok(());
+        }
+        let mut high = self.best.clone();
+        each_draw(&mut high, |draw| {
+            // The full range of 64 bits is a key or a hash, not an amount.
+            draw.value = if draw.bound > 0 {
+                draw.bound - 1
+            } else {
+                draw.value
+            };
+        });
+        self.replays_left -= 1;
+        let Some(found) = replays.replay(&high)? else {
+            return Ok(());
+        };
+        let mut other = Self::new(found, self.replays_left / 2);
+        let outcome = other.drop_runs(replays);
+        self.replays_left -= self.replays_left / 2 - other.replays_left;
+        if other.best.steps.len() < self.best.steps.len() {
+            self.best = other.best;
+        }
+        outcome
     }
 
     /// After `start..end` could not go: in a row of equal steps no other stretch of that length can either.

@@ -191,7 +191,7 @@ where
             Ok(()) => {}
             Err(Halt::Abort(error)) => return Err(*error),
             Err(Halt::Failed(failure)) => {
-                self.explored.failure = Some((*failure, self.recording()))
+                self.explored.failure = Some((*failure, self.recording()));
             }
         }
         self.explored.states = self.seen.len();
