@@ -8,7 +8,7 @@ from typing import Any, Final
 from fasm import _native
 from fasm.sim._session import Broken, Session
 
-TRACE_STEPS: Final = 200
+TRACE_STEPS: Final = 100_000
 """How many of the last steps are told."""
 
 EXPLAINED: Final = ("atomicity", "purity")

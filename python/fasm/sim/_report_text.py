@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+SHOWN_LINES: Final = 60
 
 if TYPE_CHECKING:
     from fasm.sim.report import Failure, Report
@@ -60,12 +62,23 @@ def failure_lines(failure: Failure) -> Iterator[str]:
         yield f"seed {failure.seed} had drawn: " + ", ".join(f"{k}={v:g}" for k, v in failure.drawn.items())
     if failure.timeline or failure.trace:
         yield "what happened:"
-        yield from _indented(failure.timeline or failure.trace)
+        yield from _indented(_cut(failure.timeline or failure.trace))
     if failure.code:
         yield "as code:"
         yield from _indented(failure.code.splitlines())
     if failure.replay:
         yield f"replay: {failure.replay}"
+
+
+def _cut(lines: Sequence[str]) -> Iterator[str]:
+    """Leaves out the middle of a long list: how it began and how it ended say the most."""
+    if len(lines) <= SHOWN_LINES:
+        yield from lines
+        return
+    half = SHOWN_LINES // 2
+    yield from lines[:half]
+    yield f"... {len(lines) - SHOWN_LINES:,} more ..."
+    yield from lines[-half:]
 
 
 def _tables(report: Report) -> Iterator[str]:

@@ -90,6 +90,7 @@ impl Shrinker {
 
     /// Shrinks until nothing gets smaller or the replays are used up.
     pub fn run<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        self.calm(replays)?;
         self.drop_kinds(replays)?;
         loop {
             let before = size(&self.best);
@@ -213,6 +214,9 @@ impl Shrinker {
                 draw.value
             };
         });
+        if high == self.best {
+            return Ok(());
+        }
         self.replays_left -= 1;
         let Some(found) = replays.replay(&high)? else {
             return Ok(());
@@ -242,8 +246,8 @@ impl Shrinker {
             })
     }
 
-    /// Plans without this or that fault, and without waiting.
-    fn drop_faults<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+    /// No fault inside any step and no waiting, all at once.
+    fn calm<R: Replay>(&mut self, replays: &mut R) -> Result<bool, R::Stop> {
         let mut calm = self.best.clone();
         for step in &mut calm.steps {
             step.plan.call = CallFaults::NONE;
@@ -251,22 +255,30 @@ impl Shrinker {
             step.plan.declined.clear();
             step.plan.advance_ms = 0;
         }
-        if calm != self.best && self.attempt(replays, &calm)? {
+        Ok(calm != self.best && self.attempt(replays, &calm)?)
+    }
+
+    /// Plans without this or that fault, and without waiting.
+    fn drop_faults<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
+        if self.calm(replays)? {
             return Ok(());
         }
         let mut prompt = self.best.clone();
-        prompt
-            .steps
-            .iter_mut()
-            .for_each(|step| step.plan.advance_ms = 0);
+        for step in &mut prompt.steps {
+            step.plan.advance_ms = 0;
+        }
         if prompt != self.best {
             self.attempt(replays, &prompt)?;
         }
         let mut index = 0;
-        // An attempt that succeeds can end earlier, so the number of steps is looked up each time.
-        while index < self.best.steps.len() {
-            for simpler in simpler_steps(&self.best, index) {
-                self.attempt(replays, &simpler)?;
+        while let Some(step) = self.best.steps.get(index) {
+            for simpler in simpler_steps(step) {
+                let mut candidate = self.best.clone();
+                let Some(step) = candidate.steps.get_mut(index) else {
+                    break;
+                };
+                *step = simpler;
+                self.attempt(replays, &candidate)?;
             }
             index += 1;
         }
@@ -281,6 +293,9 @@ impl Shrinker {
             return Ok(());
         }
         for group in 0..groups(&self.best) {
+            if !has_draws(&self.best, group) {
+                continue;
+            }
             let mut candidate = self.best.clone();
             let Some(draws) = group_mut(&mut candidate, group) else {
                 break;
@@ -398,13 +413,13 @@ fn alike(left: &RecordedStep, right: &RecordedStep) -> bool {
         && left.draws == right.draws
 }
 
-/// The recording with one fault less in the step at `index`.
-fn simpler_steps(best: &Recording, index: usize) -> Vec<Recording> {
+/// The step with one fault less, in every way that there is.
+fn simpler_steps(step: &RecordedStep) -> Vec<RecordedStep> {
     let mut simpler = Vec::new();
     let mut push = |change: &dyn Fn(&mut RecordedStep)| {
-        let mut candidate = best.clone();
-        change(&mut candidate.steps[index]);
-        if candidate != *best {
+        let mut candidate = step.clone();
+        change(&mut candidate);
+        if candidate != *step {
             simpler.push(candidate);
         }
     };
@@ -414,7 +429,7 @@ fn simpler_steps(best: &Recording, index: usize) -> Vec<Recording> {
     push(&|step| {
         step.plan.restores.pop();
     });
-    if best.steps[index].plan.call.crash {
+    if step.plan.call.crash {
         push(&|step| {
             step.plan.kind = StepKind::Crash {
                 lost_untracked: false,
@@ -453,14 +468,24 @@ fn group_mut(recording: &mut Recording, group: usize) -> Option<&mut Vec<Draw>> 
     }
 }
 
-fn draw_value(recording: &Recording, group: usize, index: usize) -> Option<u64> {
+fn group_of(recording: &Recording, group: usize) -> Option<&Vec<Draw>> {
     let steps = recording.steps.len();
-    let draws = match group {
+    match group {
         0 => Some(&recording.initial),
         group if group <= steps => recording.steps.get(group - 1).map(|step| &step.draws),
         group => recording.settling.get(group - 1 - steps),
-    };
-    draws?.get(index).map(|draw| draw.value)
+    }
+}
+
+/// Whether there is anything to lower.
+fn has_draws(recording: &Recording, group: usize) -> bool {
+    group_of(recording, group).is_some_and(|draws| draws.iter().any(|draw| draw.value > 0))
+}
+
+fn draw_value(recording: &Recording, group: usize, index: usize) -> Option<u64> {
+    group_of(recording, group)?
+        .get(index)
+        .map(|draw| draw.value)
 }
 
 fn each_draw(recording: &mut Recording, mut change: impl FnMut(&mut Draw)) {

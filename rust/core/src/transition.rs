@@ -44,6 +44,7 @@ impl<O> Driver<O> {
                 }
             }
         }
+        self.forget_what_did_not_strike(plan);
         self.note_outcome(outcome);
         host.answer_client(event, outcome)?;
         host.always()?;
@@ -52,6 +53,21 @@ impl<O> Driver<O> {
             Outcome::Rejected => Verdict::Refused,
             Outcome::Interrupted => Verdict::Interrupted,
         })
+    }
+
+    /// A planned fault that found nothing to strike is no part of what happened.
+    fn forget_what_did_not_strike(&self, plan: &mut StepPlan) {
+        let call = &mut plan.call;
+        call.crash = false;
+        if !self.out.actions_full {
+            call.actions_full = 0;
+        }
+        if !self.out.cancelled {
+            call.cancel = 0;
+        }
+        if !self.out.state_error {
+            call.state_error = 0;
+        }
     }
 
     /// Counts the planned faults that struck inside the call, and learns how long calls are.
