@@ -24,10 +24,13 @@ impl<O> Driver<O> {
         let newest = self.schedule.newest();
         for (emission, slot) in tracked.into_iter().zip(slots) {
             let Some(slot) = slot else { continue };
-            let Some(entry) = self.schedule.entry(slot) else { continue };
+            let Some(entry) = self.schedule.entry(slot) else {
+                continue;
+            };
             lost -= usize::from(entry.seq() <= newest);
             let origin = entry.origin;
-            self.schedule.renew(slot, origin, emission.action, emission.timer);
+            self.schedule
+                .renew(slot, origin, emission.action, emission.timer);
         }
         if lost > 0 {
             self.give_up_lost(host, newest)?;
@@ -114,7 +117,11 @@ impl<O> Driver<O> {
         host: &mut H,
         newest: u64,
     ) -> Result<(), Halt<H::Abort>> {
-        let is_old = |slot: &u32| self.schedule.entry(*slot).is_some_and(|entry| entry.seq() <= newest);
+        let is_old = |slot: &u32| {
+            self.schedule
+                .entry(*slot)
+                .is_some_and(|entry| entry.seq() <= newest)
+        };
         let lost: Vec<u32> = self.schedule.slots().filter(is_old).collect();
         for slot in lost {
             if let Some(entry) = self.schedule.remove(slot) {
