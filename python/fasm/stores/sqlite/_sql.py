@@ -80,8 +80,10 @@ ADVANCE_WITH_STATE = """UPDATE fasm_instance SET revision = revision + 1, at = ?
 ADVANCE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?
     WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
 OWNED = "SELECT revision FROM fasm_instance WHERE name = ? AND epoch = ? AND owner IS NOT NULL"
-ADD_LOG = """INSERT INTO fasm_log VALUES (?1, (SELECT last FROM fasm_instance WHERE name = ?2),
-    ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"""
+# Numbered parameters would save the detour, but from Python 3.12 on they cannot come from a tuple.
+ADD_LOG = """INSERT INTO fasm_log SELECT column1, (SELECT last FROM fasm_instance WHERE name = column2),
+    column2, column3, column4, column5, column6, column7, column8, column9, column10
+    FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))"""
 LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM fasm_log"
 ADD_KEY = "INSERT INTO fasm_key VALUES (?, ?, ?, ?, ?)"
 PUT_SNAPSHOT = """INSERT INTO fasm_snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance) DO UPDATE SET
@@ -113,12 +115,14 @@ READ_META = "SELECT name, value FROM fasm_meta"
 READ_INSTANCE = """SELECT revision, at, epoch, last, state_revision, state_version, state, state_seal
     FROM fasm_instance WHERE name = ?"""
 READ_SNAPSHOT = "SELECT revision, version, state, seal FROM fasm_snapshot WHERE instance = ?"
-READ_TAIL = """WITH RECURSIVE chain (seq, previous, revision) AS (
-        SELECT seq, previous, revision FROM fasm_log WHERE seq = ?1 AND instance = ?2
+READ_TAIL = """WITH RECURSIVE given (last, name, after) AS (VALUES (?, ?, ?)),
+    chain (seq, previous, revision) AS (
+        SELECT log.seq, log.previous, log.revision
+        FROM given CROSS JOIN fasm_log AS log ON log.seq = last AND log.instance = name
         UNION ALL SELECT log.seq, log.previous, log.revision
-        FROM chain JOIN fasm_log AS log ON log.seq = chain.previous
-        WHERE chain.revision > ?3 + 1 AND log.instance = ?2 AND log.seq < chain.seq
-    ) SELECT seq FROM chain WHERE revision > ?3"""
+        FROM chain CROSS JOIN given CROSS JOIN fasm_log AS log ON log.seq = chain.previous
+        WHERE chain.revision > after + 1 AND log.instance = name AND log.seq < chain.seq
+    ) SELECT chain.seq FROM chain CROSS JOIN given WHERE chain.revision > after"""
 READ_LOG = f"SELECT {LOG_COLUMNS} FROM fasm_log WHERE seq = ?"
 READ_OUTBOX = f"SELECT {OUTBOX_COLUMNS} FROM fasm_outbox WHERE instance = ? ORDER BY revision, position"
 READ_KEY = "SELECT key, revision, at, fingerprint FROM fasm_key WHERE instance = ? AND key = ?"
@@ -139,9 +143,9 @@ OLD_KEYS = "SELECT instance, key FROM fasm_key WHERE at < ? LIMIT ?"
 OLD_LOG = """SELECT log.seq FROM fasm_log AS log LEFT JOIN fasm_instance ON name = log.instance
     LEFT JOIN fasm_snapshot AS apart ON apart.instance = log.instance
     WHERE log.seq < (SELECT coalesce(min(seq), 9223372036854775807) FROM (
-        SELECT seq FROM fasm_log WHERE at >= ?1 ORDER BY seq LIMIT 1))
+        SELECT seq FROM fasm_log WHERE at >= ? ORDER BY seq LIMIT 1))
     AND log.revision <= max(coalesce(state_revision, 0), coalesce(apart.revision, 0))
-    ORDER BY log.seq LIMIT ?2"""
+    ORDER BY log.seq LIMIT ?"""
 OLD_LOG_UNREPLAYED = "SELECT seq FROM fasm_log WHERE at < ? ORDER BY seq LIMIT ?"
 DELETE_KEY = "DELETE FROM fasm_key WHERE instance = ? AND key = ? AND at < ?"
 DELETE_LOG = "DELETE FROM fasm_log WHERE seq = ?"
