@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::drive::Driven;
 use super::host::{Checked, PyHost};
-use super::tally::bump;
+use super::tally::BuiltIn;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
 use crate::walk::Fingerprint;
 
@@ -30,7 +30,8 @@ pub struct Before<'py> {
 
 impl<'py> PyHost<'_, 'py> {
     pub(super) fn make_input(&mut self, source: u32) -> Checked<Option<Bound<'py, PyAny>>> {
-        let before = self.before_reading()?;
+        let mut before = Before::default();
+        self.before_reading(&mut before)?;
         let entry = &self.parts.sources[source as usize];
         let name = Rc::clone(&entry.name);
         let returned = entry.make.call1((&self.rng, &self.state.object));
@@ -81,11 +82,7 @@ impl<'py> PyHost<'_, 'py> {
         if result.is(self.settings.no_reply.bind(py)) {
             return Ok(None);
         }
-        if self.pure_step {
-            self.handed
-                .remember(&result, self.walker)
-                .map_err(Halt::abort)?;
-        }
+        self.remember_handed(&result)?;
         self.last_result = Some(result.clone());
         Ok(Some(result))
     }
@@ -128,8 +125,9 @@ impl<'py> PyHost<'_, 'py> {
         faults: &CallFaults,
         out: &mut Emissions<Bound<'py, PyAny>>,
     ) -> Checked<bool> {
-        bump(&mut self.tally.laws, "restore", 1);
-        let before = self.before_reading()?;
+        self.tally.evaluated(BuiltIn::Restore);
+        let mut before = Before::default();
+        self.before_reading(&mut before)?;
         let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
         let injections = self.injections(faults)?;
         let mut driven = Driven::default();
@@ -174,28 +172,45 @@ impl<'py> PyHost<'_, 'py> {
     }
 
     /// Looks at the state before something that must not change it.
-    pub(super) fn before_reading(&mut self) -> Checked<Before<'py>> {
-        let mut before = Before::default();
+    #[inline]
+    pub(super) fn before_reading(&mut self, before: &mut Before<'py>) -> Checked<()> {
+        if self.pure_step || self.explain.is_some() {
+            self.look_before_reading(before)?;
+        }
+        Ok(())
+    }
+
+    fn look_before_reading(&mut self, before: &mut Before<'py>) -> Checked<()> {
         if self.explains("purity") {
             before.copy = self.copy_of_state()?;
         }
         if self.pure_step || before.copy.is_some() {
-            before.state = self.print_state("purity")?;
+            before.state = self.print_state(BuiltIn::Purity)?;
         }
-        Ok(before)
+        Ok(())
     }
 
+    #[inline]
     pub(super) fn after_reading(
         &mut self,
         before: &Before<'py>,
         who: Arguments<'_>,
     ) -> Checked<()> {
-        let Some(expected) = before.state else {
-            return Ok(());
-        };
-        bump(&mut self.tally.laws, "purity", 1);
+        match before.state {
+            Some(expected) => self.look_after_reading(expected, before, who),
+            None => Ok(()),
+        }
+    }
+
+    fn look_after_reading(
+        &mut self,
+        expected: Fingerprint,
+        before: &Before<'py>,
+        who: Arguments<'_>,
+    ) -> Checked<()> {
+        self.tally.evaluated(BuiltIn::Purity);
         self.state.touched();
-        if self.print_state("purity")? == Some(expected) {
+        if self.print_state(BuiltIn::Purity)? == Some(expected) {
             return Ok(());
         }
         let place = self.where_it_differs(before)?;
@@ -206,29 +221,28 @@ impl<'py> PyHost<'_, 'py> {
         &mut self,
         faults: &CallFaults,
         event: &Bound<'py, PyAny>,
-    ) -> Checked<Before<'py>> {
-        let mut before = Before::default();
+        before: &mut Before<'py>,
+    ) -> Checked<()> {
         self.refusal = None;
-        let aborts = Halt::abort;
         if faults.crash {
-            self.state.keep(self.walker).map_err(aborts)?;
+            self.state.keep(self.walker).map_err(Halt::abort)?;
         }
         if self.explains("atomicity") {
             before.copy = self.copy_of_state()?;
         }
         let injected = faults.any() && !self.atomicity.off();
         if self.atomicity.due(self.step) || injected || before.copy.is_some() {
-            before.state = self.print_state("atomicity")?;
+            before.state = self.print_state(BuiltIn::Atomicity)?;
         }
         if self.pure_step {
-            before.event = Some(self.walker.fingerprint(event).map_err(aborts)?);
+            before.event = Some(self.print_for_purity(event)?);
             if self.pristine.is_some() {
-                let machine = &self.parts.machine.object;
-                before.machine = Some(self.walker.fingerprint(machine).map_err(aborts)?);
+                let machine = self.parts.machine.object.clone();
+                before.machine = Some(self.print_for_purity(&machine)?);
             }
             self.check_handed_event(event)?;
         }
-        Ok(before)
+        Ok(())
     }
 
     /// What `stf` may never change, whatever its outcome.
@@ -238,23 +252,29 @@ impl<'py> PyHost<'_, 'py> {
         before: &Before<'py>,
         event: &Bound<'py, PyAny>,
     ) -> Checked<()> {
-        let Some(expected) = before.event else {
-            return Ok(());
-        };
-        bump(&mut self.tally.laws, "purity", 1);
-        if self.walker.fingerprint(event).map_err(Halt::abort)? != expected {
+        match before.event {
+            Some(expected) => self.look_after_transition(expected, outcome, before, event),
+            None => Ok(()),
+        }
+    }
+
+    fn look_after_transition(
+        &mut self,
+        expected: Fingerprint,
+        outcome: Outcome,
+        before: &Before<'py>,
+        event: &Bound<'py, PyAny>,
+    ) -> Checked<()> {
+        self.tally.evaluated(BuiltIn::Purity);
+        if self.print_for_purity(event)? != expected {
             let shown = self.settings.show(event);
             return Err(self.fail_with("purity", format!("stf changed its input, now {shown}")));
         }
         let Some(expected) = before.machine else {
             return Ok(());
         };
-        if self
-            .walker
-            .fingerprint(&self.parts.machine.object)
-            .map_err(Halt::abort)?
-            != expected
-        {
+        let machine = self.parts.machine.object.clone();
+        if self.print_for_purity(&machine)? != expected {
             let name = &self.driver.machine;
             let message = format!(
                 "stf changed the machine object {name} (outcome {outcome:?}): what it remembers is lost in a crash"
@@ -273,8 +293,8 @@ impl<'py> PyHost<'_, 'py> {
         let Some(expected) = before.state else {
             return Ok(());
         };
-        bump(&mut self.tally.laws, "atomicity", 1);
-        if self.print_state("atomicity")? == Some(expected) {
+        self.tally.evaluated(BuiltIn::Atomicity);
+        if self.print_state(BuiltIn::Atomicity)? == Some(expected) {
             return Ok(());
         }
         let place = self.where_it_differs(before)?;
@@ -310,16 +330,23 @@ impl<'py> PyHost<'_, 'py> {
         Ok(Some(copy.into_bound(self.py)))
     }
 
-    fn print_state(&mut self, payer: &str) -> Checked<Option<Fingerprint>> {
+    fn print_for_purity(&mut self, object: &Bound<'py, PyAny>) -> Checked<Fingerprint> {
+        let print = self.walker.fingerprint(object).map_err(Halt::abort)?;
+        self.purity.spend(print.nodes);
+        Ok(print)
+    }
+
+    /// The fingerprint of the state, paid for by the law that wants it unless it is known.
+    fn print_state(&mut self, payer: BuiltIn) -> Checked<Option<Fingerprint>> {
         let print = self.state.print(&self.driver, self.walker);
         let print = print.map_err(|error| self.blame(error, "state:snapshot"))?;
-        if let Some((_, nodes)) = print {
-            let watch = if payer == "purity" {
-                &mut self.purity
-            } else {
-                &mut self.atomicity
-            };
-            watch.spend(nodes);
+        if let Some((_, nodes)) = print
+            && nodes > 0
+        {
+            match payer {
+                BuiltIn::Purity => self.purity.spend(nodes),
+                _ => self.atomicity.spend(nodes),
+            }
         }
         Ok(print.map(|(print, _)| print))
     }
@@ -340,6 +367,15 @@ impl<'py> PyHost<'_, 'py> {
                 found.path, found.old, found.new
             )
         }))
+    }
+
+    /// Notes what an action or result is when it is handed over.
+    pub(super) fn remember_handed(&mut self, object: &Bound<'py, PyAny>) -> Checked<()> {
+        if self.pure_step {
+            let walked = self.handed.remember(object, self.walker);
+            self.purity.spend(walked.map_err(Halt::abort)?);
+        }
+        Ok(())
     }
 
     /// An action or result must still be what it was when it was handed over.

@@ -1,5 +1,7 @@
 //! Fingerprints of actions and results at the moment they were handed over.
 
+use std::collections::{HashMap, VecDeque};
+
 use pyo3::prelude::*;
 
 use crate::walk::{Fingerprint, Walker};
@@ -9,27 +11,41 @@ const REMEMBERED: usize = 256;
 
 #[derive(Debug, Default)]
 pub struct Handed<'py> {
-    /// The object is held, so that its address stays its own.
-    objects: std::collections::VecDeque<(Bound<'py, PyAny>, Fingerprint)>,
+    /// By address. The object is held, so that its address stays its own. Never iterated.
+    prints: HashMap<usize, (Bound<'py, PyAny>, Fingerprint)>,
+    /// The addresses, oldest first.
+    order: VecDeque<usize>,
 }
 
 impl<'py> Handed<'py> {
-    pub fn remember(&mut self, object: &Bound<'py, PyAny>, walker: &mut Walker) -> PyResult<()> {
-        if self.objects.len() >= REMEMBERED {
-            self.objects.pop_front();
+    /// Remembers what the object is now. Gives the nodes walked for it.
+    pub fn remember(&mut self, object: &Bound<'py, PyAny>, walker: &mut Walker) -> PyResult<u64> {
+        let address = object.as_ptr() as usize;
+        if self.prints.contains_key(&address) {
+            return Ok(0);
         }
         let print = walker.fingerprint(object)?;
-        self.objects.push_back((object.clone(), print));
-        Ok(())
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            drop(self.prints.remove(&oldest));
+        }
+        self.order.push_back(address);
+        self.prints.insert(address, (object.clone(), print));
+        Ok(print.nodes)
     }
 
     pub fn clear(&mut self) {
-        self.objects.clear();
+        self.order.clear();
+        self.prints.clear();
     }
 
     /// False if the object was remembered and is no longer the same.
     pub fn unchanged(&self, object: &Bound<'py, PyAny>, walker: &mut Walker) -> PyResult<bool> {
-        match self.objects.iter().find(|(held, _)| held.is(object)) {
+        if self.prints.is_empty() {
+            return Ok(true);
+        }
+        match self.prints.get(&(object.as_ptr() as usize)) {
             Some((_, print)) => Ok(walker.fingerprint(object)? == *print),
             None => Ok(true),
         }

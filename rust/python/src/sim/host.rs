@@ -6,6 +6,7 @@ use fasm_core::schedule::Schedule;
 use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::prelude::*;
 
+use super::calls::Before;
 use super::clock::Pace;
 use super::digest::Digest;
 use super::drive::{Driven, Driver};
@@ -16,7 +17,7 @@ use super::ids::IdTable;
 use super::parts::Parts;
 use super::settings::Settings;
 use super::state::State;
-use super::tally::{Became, Tally, bump};
+use super::tally::{Became, BuiltIn, Tally};
 use super::trace::Trace;
 use super::watch::Watch;
 use crate::events::Fired;
@@ -119,7 +120,8 @@ impl<'py> Host for PyHost<'_, 'py> {
         let object = self.event(event, now_ms).map_err(Halt::abort)?;
         self.trace.event(&object, self.settings);
         self.digest_object(&object).map_err(Halt::abort)?;
-        let before = self.before_transition(faults, &object)?;
+        let mut before = Before::default();
+        self.before_transition(faults, &object, &mut before)?;
         if let Err(error) = self.state.begin(&self.driver) {
             return self.interrupted_by(error);
         }
@@ -287,14 +289,9 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn note_emitted(&mut self, action: &Self::Obj) -> Checked<()> {
-        bump(&mut self.tally.laws, "ids", 1);
+        self.tally.evaluated(BuiltIn::Ids);
         self.note_action(action, Became::Emitted);
-        if self.pure_step {
-            self.handed
-                .remember(action, self.walker)
-                .map_err(Halt::abort)?;
-        }
-        Ok(())
+        self.remember_handed(action)
     }
 
     fn note_completed(&mut self, action: &Self::Obj) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
+use super::calls::Before;
 use super::host::{Checked, PyHost};
 use fasm_core::host::Halt;
 
@@ -18,7 +19,8 @@ impl<'py> PyHost<'_, 'py> {
     /// Every `@always` and `@sometimes`, in order of definition.
     pub(super) fn check_always(&mut self) -> Checked<()> {
         self.round += 1;
-        let before = self.before_reading()?;
+        let mut before = Before::default();
+        self.before_reading(&mut before)?;
         let mut broken: Vec<(String, String)> = Vec::new();
         for index in 0..self.parts.always.len() {
             let every = self.parts.always[index].every;
@@ -44,7 +46,8 @@ impl<'py> PyHost<'_, 'py> {
 
     /// Every `@settled` law, once, after the run came to rest.
     pub(super) fn check_settled(&mut self) -> Checked<()> {
-        let before = self.before_reading()?;
+        let mut before = Before::default();
+        self.before_reading(&mut before)?;
         let mut broken = Vec::new();
         for index in 0..self.parts.settled.len() {
             self.tally.settled[index] += 1;

@@ -24,9 +24,9 @@ use super::parts::{Machine, Parts};
 use super::recording;
 use super::simulation::Simulation;
 use super::state::State;
-use super::tally::{Tally, bump};
+use super::tally::{BuiltIn, Tally};
 use super::trace::Trace;
-use super::watch::Watch;
+use super::watch::{ATOMICITY_NODES, PURITY_NODES, Watch};
 use crate::rng::Rng;
 use crate::walk::Walker;
 
@@ -250,8 +250,8 @@ impl Simulation {
             walker,
             trace: Trace::new(order.trace),
             pace: Pace::new(py, deadline, self.progress.as_ref(), done, &self.stop),
-            atomicity: Watch::new(self.settings.atomicity),
-            purity: Watch::new(self.settings.purity),
+            atomicity: Watch::new(self.settings.atomicity, ATOMICITY_NODES),
+            purity: Watch::new(self.settings.purity, PURITY_NODES),
             step: 0,
             explain: order.explain.clone(),
             cause: None,
@@ -283,7 +283,7 @@ impl Simulation {
         if !settles || !matches!(ran, Ok(End::Steps | End::Idle)) {
             return (ran, false);
         }
-        bump(&mut host.tally.laws, "settle", 1);
+        host.tally.evaluated(BuiltIn::Settle);
         let settled = core.settle(host, self.bounds.settle_base, self.bounds.settle_bound);
         let outcome = match settled {
             Ok(true) => ran,

@@ -1,7 +1,11 @@
 //! When to look at the whole state: a rule of step numbers and nodes walked, never of the clock.
 
-/// How many nodes `auto` may walk per step, on average.
-const NODES_PER_STEP: i64 = 2;
+/// How many nodes `auto` may walk per step, on average. Any rejection may be the one that breaks atomicity, while
+/// code that changes what it was only lent does so nearly each time.
+pub const ATOMICITY_NODES: i64 = 8;
+pub const PURITY_NODES: i64 = 1;
+/// What a walk costs beside its nodes, in nodes.
+const WALK: i64 = 2;
 /// What may be saved up, so that a long quiet stretch is not followed by a burst.
 const MAX_CREDIT: i64 = 200;
 
@@ -18,13 +22,16 @@ pub enum Mode {
 #[derive(Clone, Debug)]
 pub struct Watch {
     mode: Mode,
+    /// Nodes per step.
+    per_step: i64,
     credit: i64,
 }
 
 impl Watch {
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(mode: Mode, per_step: i64) -> Self {
         Self {
             mode,
+            per_step,
             credit: MAX_CREDIT,
         }
     }
@@ -40,7 +47,7 @@ impl Watch {
             Mode::Always => true,
             Mode::Rate(rate) => (scatter(step) as f64) < rate * 18_446_744_073_709_551_616.0,
             Mode::Auto => {
-                self.credit = (self.credit + NODES_PER_STEP).min(MAX_CREDIT);
+                self.credit = (self.credit + self.per_step).min(MAX_CREDIT);
                 self.credit > 0
             }
         }
@@ -48,7 +55,8 @@ impl Watch {
 
     /// Accounts for a walk.
     pub fn spend(&mut self, nodes: u64) {
-        self.credit -= i64::try_from(nodes).unwrap_or(i64::MAX / 2);
+        let price = i64::try_from(nodes).unwrap_or(i64::MAX / 4) + WALK;
+        self.credit = self.credit.saturating_sub(price);
     }
 }
 
