@@ -57,7 +57,7 @@ impl<'py> Container<'py> {
             match entry {
                 Entry::Tracked(tracked) => out.tracked.push(tracked_of(tracked.into_bound(py))),
                 Entry::Untracked(untracked) => {
-                    out.untracked.push(untracked.into_bound(py).into_any())
+                    out.untracked.push(untracked.into_bound(py).into_any());
                 }
             }
         }

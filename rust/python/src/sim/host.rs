@@ -168,7 +168,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         if !self.settings.is_store_error(self.py, &error) {
             return Err(self.blame(error, "state:commit"));
         }
-        let retry = self.settings.is_retryable(self.py, &error);
+        let retry = Settings::is_retryable(self.py, &error);
         self.refusal = Some(error);
         Ok(if retry {
             Commit::Retry
@@ -181,9 +181,9 @@ impl<'py> Host for PyHost<'_, 'py> {
         let Event::Normal { value, .. } = event else {
             return Ok(());
         };
-        let (py, settings, refusal) = (self.py, self.settings, self.refusal.as_ref());
+        let (py, refusal) = (self.py, self.refusal.as_ref());
         if let Some(source) = Self::kind_of(event) {
-            let name = || refusal.map_or_else(String::new, |error| settings.name_of(py, error));
+            let name = || refusal.map_or_else(String::new, |error| Settings::name_of(py, error));
             self.tally.input(source, outcome, name);
         }
         match outcome {

@@ -15,7 +15,7 @@ enum Verdict {
     Broken(String),
 }
 
-impl<'py> PyHost<'_, 'py> {
+impl PyHost<'_, '_> {
     /// Every `@always` and `@sometimes`, in order of definition.
     pub(super) fn check_always(&mut self) -> Checked<()> {
         self.round += 1;

@@ -46,7 +46,7 @@ impl Settings {
             .unwrap_or(false)
     }
 
-    pub fn is_retryable(&self, py: Python<'_>, error: &PyErr) -> bool {
+    pub fn is_retryable(py: Python<'_>, error: &PyErr) -> bool {
         let retryable = error.value(py).getattr("retryable");
         retryable
             .and_then(|retryable| retryable.is_truthy())
@@ -90,7 +90,7 @@ impl Settings {
         text.unwrap_or_else(|_| String::from("<no description>"))
     }
 
-    pub fn name_of(&self, py: Python<'_>, error: &PyErr) -> String {
+    pub fn name_of(py: Python<'_>, error: &PyErr) -> String {
         error
             .get_type(py)
             .name()

@@ -173,9 +173,7 @@ impl<'py> Transaction<'py> {
         let py = state.py();
         let method =
             |name: &Bound<'py, pyo3::types::PyString>| -> PyResult<Option<Bound<'py, PyAny>>> {
-                Ok(state
-                    .getattr_opt(name)?
-                    .filter(|method| method.is_callable()))
+                Ok(state.getattr_opt(name)?.filter(PyAnyMethods::is_callable))
             };
         let begin = method(intern!(py, "begin"))?;
         let commit = method(intern!(py, "commit"))?;

@@ -76,7 +76,7 @@ impl Trace {
         entry.faults.clear();
         match plan.kind {
             StepKind::Execute { lost: true, .. } => {
-                entry.faults.push(String::from("retry: the answer is lost"))
+                entry.faults.push(String::from("retry: the answer is lost"));
             }
             StepKind::Crash {
                 lost_untracked: true,
