@@ -150,33 +150,27 @@ impl<O> Driver<O> {
         self.schedule.wake(self.counts.steps);
         host.begin_step(self.label, self.now_ms, None);
         self.declined.fill(false);
-        let mut declined = Vec::new();
-        let mut forced = self.forced_plan(host);
-        let advance_ms = match &mut self.guide {
-            Guide::Random(planner) => planner.advance_ms(&mut self.counts.faults),
-            _ => 0,
-        };
+        let mut plan = StepPlan::new(StepKind::Unknown);
+        let mut forced = self.force(host, &mut plan);
+        if let Guide::Random(planner) = &mut self.guide {
+            plan.advance_ms = planner.advance_ms(&mut self.counts.faults);
+        }
         loop {
             let Guide::Random(planner) = &mut self.guide else {
                 return Ok(false);
             };
-            let chosen = match forced.take() {
-                Some(plan) => Some(plan),
-                None => planner.choose(&mut self.schedule, &self.declined, &mut self.counts.faults),
-            };
-            let Some(mut plan) = chosen else {
+            let faults = &mut self.counts.faults;
+            if !std::mem::take(&mut forced)
+                && !planner.choose(&mut self.schedule, &self.declined, faults, &mut plan)
+            {
                 return Ok(false);
-            };
-            plan.advance_ms = advance_ms;
-            if self.recording.is_some() {
-                plan.declined.clone_from(&declined);
             }
-            match self.perform_and_record(host, plan)? {
+            match self.perform_and_record(host, &mut plan)? {
                 Performed::Done => return Ok(true),
                 Performed::Declined(source) => {
                     self.declined[source as usize] = true;
                     if self.recording.is_some() {
-                        declined.push(source);
+                        plan.declined.push(source);
                     }
                 }
                 Performed::Absent => {}
@@ -184,35 +178,36 @@ impl<O> Driver<O> {
         }
     }
 
-    /// A fault that takes the whole step, if one strikes.
-    fn forced_plan<H: Host<Obj = O>>(&mut self, host: &H) -> Option<StepPlan> {
+    /// Plans a fault that takes the whole step, if one strikes.
+    fn force<H: Host<Obj = O>>(&mut self, host: &H, plan: &mut StepPlan) -> bool {
         let Guide::Random(planner) = &mut self.guide else {
-            return None;
+            return false;
         };
         let faults = &mut self.counts.faults;
         if planner.strikes(Fault::Crash, faults) {
             let lost_untracked = !self.schedule.untracked.is_empty()
                 && planner.strikes(Fault::LostUntracked, faults);
-            return Some(StepPlan::new(StepKind::Crash { lost_untracked }));
+            plan.kind = StepKind::Crash { lost_untracked };
+            return true;
         }
         if host.can_invent() && planner.strikes(Fault::Unknown, faults) {
-            let mut plan = StepPlan::new(StepKind::Unknown);
+            plan.kind = StepKind::Unknown;
             plan.call = planner.call_faults(Fault::CrashCommit, faults);
-            return Some(plan);
+            return true;
         }
-        None
+        false
     }
 
     fn scripted_step<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<bool, Halt<H::Abort>> {
         let Guide::Script(player) = &mut self.guide else {
             return Ok(false);
         };
-        let Some(step) = player.next() else {
+        let Some(mut step) = player.next() else {
             return Ok(false);
         };
         self.begin(step.label);
         host.begin_step(self.counts.steps + 1, self.now_ms, Some(&step.draws));
-        let performed = self.perform_and_record(host, step.plan)?;
+        let performed = self.perform_and_record(host, &mut step.plan)?;
         if let Guide::Script(player) = &mut self.guide
             && performed != Performed::Done
         {
@@ -229,20 +224,17 @@ impl<O> Driver<O> {
     fn perform_and_record<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
-        mut plan: StepPlan,
+        plan: &mut StepPlan,
     ) -> Result<Performed, Halt<H::Abort>> {
-        host.note_plan(&plan);
-        let performed = self.perform(host, &mut plan);
-        if performed
-            .as_ref()
-            .map_or(true, |performed| *performed == Performed::Done)
-        {
+        host.note_plan(plan);
+        let performed = self.perform(host, plan);
+        if matches!(performed, Ok(Performed::Done) | Err(_)) {
             self.counts.steps += 1;
             if let Some(recording) = &mut self.recording {
                 let draws = host.take_draws();
                 recording.steps.push(RecordedStep {
                     label: self.label,
-                    plan,
+                    plan: plan.clone(),
                     draws,
                 });
             }

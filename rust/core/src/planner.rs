@@ -212,13 +212,15 @@ impl Planner {
         jump + self.rng.below(MAX_ADVANCE_MS + 1)
     }
 
-    /// Chooses among what is possible now. `declined` are the sources that have nothing to say at this step.
+    /// Chooses among what is possible now and puts kind and faults into `plan`; false if nothing is possible.
+    /// `declined` are the sources that have nothing to say at this step.
     pub fn choose<O>(
         &mut self,
         schedule: &mut Schedule<O>,
         declined: &[bool],
         counts: &mut FaultCounts,
-    ) -> Option<StepPlan> {
+        plan: &mut StepPlan,
+    ) -> bool {
         let input: u64 = self
             .weights
             .iter()
@@ -230,15 +232,19 @@ impl Planner {
         } else {
             0
         };
-        let mut plan = StepPlan::new(self.kind(schedule, input, declined)?);
+        let Some(kind) = self.kind(schedule, input, declined) else {
+            return false;
+        };
+        (plan.kind, plan.call) = (kind, CallFaults::NONE);
         match &mut plan.kind {
             StepKind::Execute { lost, .. } => *lost = self.strikes(Fault::Retry, counts),
             StepKind::Zombie { .. } => {}
             _ => plan.call = self.call_faults(Fault::CrashCommit, counts),
         }
-        Some(plan)
+        true
     }
 
+    #[inline]
     fn kind<O>(
         &mut self,
         schedule: &mut Schedule<O>,

@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 
 /// The clock is read once per this many steps.
 const STEPS_PER_LOOK: u32 = 64;
+/// Signals are asked for once per this many steps; while Python code runs, the interpreter does that itself.
+const STEPS_PER_SIGNAL: u32 = 16;
 /// Progress is told this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -42,8 +44,10 @@ impl<'a, 'py> Pace<'a, 'py> {
     /// False when the time is up or somebody asked to stop; Ctrl-C comes out as its exception.
     #[inline]
     pub fn proceed(&mut self, step: u64) -> PyResult<bool> {
-        self.py.check_signals()?;
         self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(STEPS_PER_SIGNAL) {
+            self.py.check_signals()?;
+        }
         if self.looks % STEPS_PER_LOOK == 1 && (self.deadline.is_some() || self.progress.is_some())
         {
             return self.look(step);
