@@ -21,6 +21,7 @@ import peers
 from machines import CounterScenario, ShopScenario
 from measure import Case, Ratio, Row, as_json, loop, ratio, rounds, rows, simulate, speed, subject
 
+import walk
 from fasm import Faults, Laws
 
 # One process start per call, whatever the length of the run: it has a row of its own.
@@ -133,9 +134,26 @@ def growing(effort: Effort) -> Results:
     return found
 
 
+def walking(effort: Effort) -> Results:
+    """What the structural walk costs beside the ways to copy that Python has."""
+    found: Results = []
+    for state in walk.STATES:
+        section = f"walk, {state}"
+        times = rounds(walk.cases(state), walk.walks_of(state, effort.steps / 5e6), effort.rounds)
+        found += rows(section, times)
+        for ours in ("structural_copy", "fingerprint"):
+            slow = times["copy.deepcopy"]
+            found.append(ratio(section, f"copy.deepcopy / {ours}", slow, times[ours], at_least=20))
+        found.append(
+            ratio(section, "pickle.dumps / fingerprint", times["pickle.dumps"], times["fingerprint"])
+        )
+    return found
+
+
 SECTIONS: dict[str, Callable[[Effort], Results]] = {
     "throughput": throughput,
     "overhead": overhead,
+    "walk": walking,
     "growth": growing,
 }
 
@@ -157,7 +175,8 @@ def _row(row: Row) -> str:
     if row.ns is None:
         return f"  {row.name:<62} {'missing':>10}"
     spread = "" if row.spread is None else f"   quartiles {row.spread:.0%} apart"
-    return f"  {row.name:<62} {row.ns:>10,.0f} ns/step {1e9 / row.ns:>12,.0f} steps/s{spread}"
+    per_s = "" if row.section.startswith("walk") else f" {1e9 / row.ns:>12,.0f} steps/s"
+    return f"  {row.name:<62} {row.ns:>10,.0f} ns{per_s}{spread}"
 
 
 def _ratio(found: Ratio) -> str:

@@ -35,7 +35,7 @@ class Row:
     section: str
     name: str
     ns: float | None
-    """CPU nanoseconds per step. None: missing."""
+    """CPU nanoseconds per step, or per walk. None: missing."""
 
     spread: float | None = None
     """How far apart the quartiles are, as a share of the median."""
@@ -79,9 +79,9 @@ def rounds(cases: list[Case], steps: int, count: int) -> dict[str, list[float]]:
         for case in cases:
             if case.run is None:
                 continue
-            wanted = max(100, int(steps * case.share))
+            wanted = max(1, int(steps * case.share))
             gc.collect()
-            done, seconds = case.run(wanted if number else max(100, wanted // 10))
+            done, seconds = case.run(wanted if number else max(1, wanted // 10))
             if number:
                 times[case.name].append(seconds / done * 1e9)
     return times
