@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import os
 import platform
 import statistics
 import time
@@ -14,6 +15,8 @@ from typing import Any
 
 import fasm
 from fasm import _native
+
+os.environ["FASM_DIR"] = ""  # a stored failure would be replayed first, and the run would be another one
 
 Timed = Callable[[int], tuple[int, float]]
 """Runs about so many steps; gives how many were run and the CPU seconds they took."""

@@ -15,6 +15,12 @@ if "PYTHONPATH" in os.environ:
     )
 
 
+@pytest.fixture(autouse=True)
+def _store_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves failures in the working directory, nor meets those of another run."""
+    monkeypatch.setenv("FASM_DIR", "")
+
+
 def absent(what: str, cure: str) -> None:
     """Skips the test that needs what is not here; in CI everything is here, so there it fails."""
     if os.environ.get("CI") == "true":

@@ -30,6 +30,7 @@ from fasm.sim.laws import Laws
 from fasm.sim.marks import always, settled, sometimes, source
 from fasm.sim.once import once
 from fasm.sim.report import Exploration, Failure, Report
+from fasm.sim.repro import replay
 from fasm.sim.scenario import NO_REPLY, NoReply, Scenario, ScenarioBase
 from fasm.sim.simulate import simulate
 from fasm.sim.simulate_async import simulate_async
@@ -78,6 +79,7 @@ __all__ = [
     "checkpoint",
     "explore",
     "once",
+    "replay",
     "settled",
     "simulate",
     "simulate_async",

@@ -71,7 +71,12 @@ class Simulation:
     def replay(
         self, parts: Any, recording: Recording, trace: int, explain: tuple[int, str] | None, /
     ) -> dict[str, Any]:
-        """Runs a recording. Steps that no longer fit are passed over and told."""
+        """Runs a recording. Steps that no longer fit are passed over and told.
+
+        `skipped` lists `(label, declined)`; `divergence` is the first draw that differs, as
+        `(step, index, expected, found)`: step 0 is `initial`, those after the last are settling;
+        expected is `(method, bound, value)` or None, found is `(method, bound)` or None.
+        """
 
     def shrink(
         self,

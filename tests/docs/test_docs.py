@@ -69,6 +69,7 @@ def new_module(line: int) -> types.ModuleType:
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FASM_DIR")
     shared = new_module(0)
     with asyncio.Runner() as runner:
         for block in blocks(page, "python"):

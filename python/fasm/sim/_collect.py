@@ -108,6 +108,8 @@ def make_failure(explained: Explained, count: int) -> Failure:
         trace=trace_lines(explained.trace),
         original_steps=broken.steps,
         drawn=broken.drawn,
+        repro=explained.repro,
+        replay=explained.replay,
     )
 
 

@@ -27,6 +27,8 @@ class Explained:
         settled: Its steps of settling.
         replays: How many replays the search took.
         cut_short: The Ctrl-C that ended the search early, if one did.
+        repro: The file that was written, if one was.
+        replay: The command that replays it.
     """
 
     broken: Broken
@@ -35,6 +37,8 @@ class Explained:
     trace: list[dict[str, Any]]
     replays: int = 0
     cut_short: BaseException | None = None
+    repro: str | None = None
+    replay: str = ""
 
 
 def explain(session: Session, broken: Broken) -> Explained:

@@ -13,6 +13,7 @@ from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
+from fasm.sim._stored import replay_stored, store_failure
 from fasm.sim._workers import run_in_workers
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
@@ -37,6 +38,7 @@ class Run:
         self._seeds_begun = 0
         self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)))
         self._compared = Compared(0, None, None)
+        self._notes: list[str] = []
 
     def execute(self) -> Report:
         """Runs all seeds and judges the outcome.
@@ -45,8 +47,9 @@ class Run:
             SimulationFailed: The verdict is FAILED or VACUOUS, and `check` is on.
         """
         try:
-            with progress_of(self.options.progress, self.options) as advance:
-                self._all_seeds(advance)
+            if not self._stored_failures():
+                with progress_of(self.options.progress, self.options) as advance:
+                    self._all_seeds(advance)
             self._compare()
             self._explain_failures()
         except BaseException as error:
@@ -65,6 +68,18 @@ class Run:
         """Asks the run to end before its next step; callable from any thread."""
         if self._session is not None:
             self._session.native.stop()
+
+    def _stored_failures(self) -> bool:
+        """Replays what earlier runs stored; true if that is failure enough."""
+        stored = replay_stored(self.plan, self.options, self.bridge)
+        self._notes += stored.notes
+        ends = False
+        for explained in stored.failures:
+            self.explained.setdefault(explained.broken.group, explained)
+            ends = self._ends_with(explained.broken, "failed")
+        if ends:
+            self.ended = "stored"
+        return ends
 
     def _all_seeds(self, advance: Callable[[int], object] | None) -> None:
         """Runs the seeds until there are none left, the budget is spent, or enough failures are found."""
@@ -119,9 +134,10 @@ class Run:
         """Makes the first failure of every group small and tells it step by step."""
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
         for name, group in self.groups.items():
-            if group[0].law == "determinism":
-                continue  # there is nothing that a replay could show
-            explained = explain(session, group[0])
+            if group[0].law == "determinism" or name in self.explained:
+                continue  # there is nothing that a replay could show, or it was replayed already
+            explained, note = store_failure(session, explain(session, group[0]))
+            self._notes += [note] if note is not None else []
             self.explained[name] = explained
             if explained.cut_short is not None:
                 raise explained.cut_short
@@ -139,5 +155,5 @@ class Run:
             for name, group in self.groups.items()
         )
         elapsed_s = time.perf_counter() - self.started
-        notes = () if self._compared.note is None else (self._compared.note,)
-        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s, notes)
+        notes = [*self._notes, self._compared.note] if self._compared.note is not None else self._notes
+        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s, tuple(notes))

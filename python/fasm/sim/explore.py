@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fasm import _check
+from fasm import _check, _native
 from fasm.errors import SimulationFailed
-from fasm.sim._collect import make_failure, totals_of
+from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._explain import Explained, tell
 from fasm.sim._session import Broken, Session, make_spec
+from fasm.sim._stored import replay_stored, store_failure
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import SimulateOptions
@@ -86,14 +87,47 @@ def explore(
         max_failures=1, strict=False, check=check, progress=None,
     )  # fmt: skip
     session = Session(plan, options, replace(make_spec(plan, options), settle_base=settle_steps))
-    found = session.native.explore(session.parts(), depth, states, max_faults, wide, in_flight, budget_s)
-    report = _report(session, found, time.perf_counter() - started)
+    stored = replay_stored(plan, options, None)
+    if stored.failures:
+        failures = tuple(make_failure(explained, 1) for explained in stored.failures)
+        notes = tuple(stored.notes)
+        report = make_report(
+            plan, options, Totals(), failures, "stored", time.perf_counter() - started, notes
+        )
+    else:
+        limits = (depth, states, max_faults, wide, in_flight, budget_s)
+        report = _explore(session, limits, stored.notes, started)
     if check and report.verdict is Verdict.FAILED:
         raise SimulationFailed(report)
     return report
 
 
-def _report(session: Session, found: dict[str, Any], elapsed_s: float) -> Report:
+def _explore(session: Session, limits: tuple[Any, ...], notes: list[str], started: float) -> Report:
+    try:
+        found = session.native.explore(session.parts(), *limits)
+    except BaseException as error:
+        if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
+            totals = totals_of(session.plan, session.native.tally(), 1, invisible=False)
+            elapsed_s = time.perf_counter() - started
+            report = make_report(session.plan, session.options, totals, (), "interrupted", elapsed_s)
+            error.add_note(str(report))
+            error.report = report  # type: ignore[attr-defined]
+        raise
+    failures: tuple[Failure, ...] = ()
+    if found["failure"] is not None:
+        explained, note = store_failure(session, _explained(session, found))
+        failures = (make_failure(explained, 1),)
+        notes += [note] if note is not None else []
+    return _report(session, found, failures, tuple(notes), time.perf_counter() - started)
+
+
+def _report(
+    session: Session,
+    found: dict[str, Any],
+    failures: tuple[Failure, ...],
+    notes: tuple[str, ...],
+    elapsed_s: float,
+) -> Report:
     totals = totals_of(session.plan, session.native.tally(), 1, invisible=False)
     exploration = Exploration(
         states=found["states"],
@@ -104,9 +138,6 @@ def _report(session: Session, found: dict[str, Any], elapsed_s: float) -> Report
         crash_points=found["crash_points"],
     )
     whole = exploration.frontier == 0 and not exploration.sampled and not found["opaque"]
-    failures: tuple[Failure, ...] = ()
-    if found["failure"] is not None:
-        failures = (make_failure(_explained(session, found), 1),)
     verdict = Verdict.FAILED if failures else Verdict.PROVED if whole else Verdict.UNDETERMINED
     ended = "failures" if failures else "budget" if found["stopped"] else "complete" if whole else "bounds"
     return Report(
@@ -122,6 +153,7 @@ def _report(session: Session, found: dict[str, Any], elapsed_s: float) -> Report
         reached=totals.reached,
         opaque=totals.opaque,
         exploration=exploration,
+        notes=notes,
         failures=failures,
         elapsed_s=elapsed_s,
     )
@@ -131,8 +163,9 @@ def _explained(session: Session, found: dict[str, Any]) -> Explained:
     law, message = found["failure"]
     recording = found["recording"]
     told, trace = tell(session, recording, law)
+    replayed = _native.Simulation(session.spec).replay(session.parts(), recording, 0, None)
     broken = Broken(
-        seed=0, step=len(recording), law=law, message=message, kind="", settling=recording.settles,
-        steps=len(recording), drawn={}, cause=None,
+        seed=0, step=len(recording), law=law, message=message, kind=replayed["kind"],
+        settling=recording.settles, steps=len(recording), drawn={}, cause=None,
     )  # fmt: skip
-    return Explained(broken, recording, told or message, trace)
+    return Explained(broken, recording if told is not None else None, told or message, trace)

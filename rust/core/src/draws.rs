@@ -52,9 +52,8 @@ pub struct Divergence {
     pub index: usize,
     /// What the record says, or None where it has ended.
     pub expected: Option<Draw>,
-    /// What was asked for.
-    pub method: Method,
-    pub bound: u64,
+    /// What was asked for, with its bound, or None where recorded draws were left over.
+    pub found: Option<(Method, u64)>,
 }
 
 /// A draw that was enumerated.
@@ -109,12 +108,21 @@ impl Replay {
             self.divergence = Some(Divergence {
                 index: self.next,
                 expected,
-                method,
-                bound,
+                found: Some((method, bound)),
             });
         }
         self.next += 1;
         expected.map_or(0, |draw| draw.value.min(bound.wrapping_sub(1)))
+    }
+
+    /// The first recorded draw that nobody asked for.
+    fn left_over(&self) -> Option<Divergence> {
+        let expected = self.script.get(self.next).copied();
+        expected.filter(|_| self.strict).map(|_| Divergence {
+            index: self.next,
+            expected,
+            found: None,
+        })
     }
 }
 
@@ -280,10 +288,10 @@ impl Draws {
         self.log = None;
     }
 
-    /// Where a strict replay first differed from its record.
+    /// Where a strict replay first differed from its record, all of which should have been asked for by now.
     pub fn divergence(&self) -> Option<Divergence> {
         match &self.source {
-            Source::Replay(replay) => replay.divergence,
+            Source::Replay(replay) => replay.divergence.or_else(|| replay.left_over()),
             _ => None,
         }
     }

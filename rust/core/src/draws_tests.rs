@@ -90,8 +90,22 @@ fn a_strict_replay_notes_the_first_difference_and_goes_on() {
         draws.below(Method::Sample, 3);
         let found = draws.divergence().expect("the draws differ");
         assert_eq!((found.index, found.expected), (1, Some(recorded)));
-        assert_eq!((found.method, found.bound), (method, bound));
+        assert_eq!(found.found, Some((method, bound)));
     }
+}
+
+#[test]
+fn a_strict_replay_notes_what_nobody_asked_for() {
+    let script = vec![draw(Method::RandInt, 100, 50), draw(Method::Random, 4, 2)];
+    let mut draws = Draws::replay(script.clone(), true);
+    draws.below(Method::RandInt, 100);
+    let found = draws.divergence().expect("one draw is left over");
+    assert_eq!(
+        (found.index, found.expected, found.found),
+        (1, Some(script[1]), None)
+    );
+    draws.below(Method::Random, 4);
+    assert_eq!(draws.divergence(), None);
 }
 
 #[test]

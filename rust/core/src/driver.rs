@@ -211,7 +211,7 @@ impl<O> Driver<O> {
         if let Guide::Script(player) = &mut self.guide
             && performed != Performed::Done
         {
-            player.skipped(step.label);
+            player.skip(step.label, matches!(performed, Performed::Declined(_)));
         }
         Ok(true)
     }

@@ -6,6 +6,14 @@ use crate::draws::Draw;
 use crate::recording::{RecordedStep, Recording};
 use crate::step::{Origin, StepKind};
 
+/// A recorded step that no longer fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub label: u64,
+    /// Its source had nothing to say; otherwise what the step names was not there.
+    pub declined: bool,
+}
+
 #[derive(Debug)]
 pub struct Player {
     steps: std::vec::IntoIter<RecordedStep>,
@@ -14,8 +22,8 @@ pub struct Player {
     duplicates: BTreeSet<Origin>,
     resubmits: BTreeSet<u64>,
     zombies: BTreeSet<Origin>,
-    /// Labels of steps that could not be performed.
-    skipped: Vec<u64>,
+    /// Steps that could not be performed.
+    skipped: Vec<Skipped>,
 }
 
 impl Player {
@@ -65,12 +73,12 @@ impl Player {
         self.zombies.contains(&origin)
     }
 
-    pub(crate) fn skipped(&mut self, label: u64) {
-        self.skipped.push(label);
+    pub(crate) fn skip(&mut self, label: u64, declined: bool) {
+        self.skipped.push(Skipped { label, declined });
     }
 
-    /// Steps whose plan named something that was not there.
-    pub fn skipped_labels(&self) -> &[u64] {
+    /// The steps that could not be performed, in order.
+    pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
 }

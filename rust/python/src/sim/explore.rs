@@ -201,6 +201,7 @@ impl Simulation {
         let draws = Draws::enumerate(Vec::new(), limits.wide, ChaCha8::new(0, SCENARIO_STREAM));
         let world = walker.fingerprint(&parts.scenario)?.nodes > 1;
         let mut host = self.host(py, parts, &order, draws, tally, walker)?;
+        host.replays = false; // it draws by enumeration, not from a record
         host.exploration = Some(Exploration {
             wide: limits.wide,
             world,

@@ -52,7 +52,9 @@ pub struct PyHost<'a, 'py> {
     pub(super) exploration: Option<Exploration>,
     /// What `initial` drew.
     pub initial_draws: Vec<Draw>,
-    /// Where a replay first drew something else than its record, and at which recorded step.
+    /// Whether a record is replayed, so that draws are compared with it.
+    pub(super) replays: bool,
+    /// Where a replay first drew something else than its record, and in which step (0: `initial`).
     pub divergence: Option<(u64, Divergence)>,
     /// The kind of step at hand, and the source of its input.
     pub(super) plan_kind: Option<StepKind>,
@@ -84,11 +86,13 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn begin_step(&mut self, step: u64, _now_ms: i64, script: Option<&[Draw]>) {
+        if self.replays {
+            self.note_divergence();
+        }
         self.step = step;
         self.pure_step = self.purity.due(step);
         self.trace.begin(step);
         if let Some(script) = script {
-            self.note_divergence();
             self.rng
                 .get()
                 .with_draws(|draws| draws.load_replay(script.to_vec(), true));

@@ -7,7 +7,7 @@ use fasm_core::driver::{Driver as CoreDriver, End, Guide};
 use fasm_core::faults::{Fault, FaultRates};
 use fasm_core::host::{Failure, Halt, Host as _};
 use fasm_core::planner::{Planner, Wishes};
-use fasm_core::player::Player;
+use fasm_core::player::{Player, Skipped};
 use fasm_core::recording::Recording;
 use fasm_core::rng::{ChaCha8, SCENARIO_STREAM};
 use pyo3::prelude::*;
@@ -71,8 +71,9 @@ pub struct Ran {
     pub recording: Option<Recording>,
     /// The weights, rates and concurrency that the seed drew.
     pub drawn: Option<(Vec<u64>, FaultRates, usize)>,
-    /// Labels of recorded steps that no longer fit.
-    pub skipped: Vec<u64>,
+    /// Recorded steps that no longer fit.
+    pub skipped: Vec<Skipped>,
+    /// The first draw that differs from the record, and the number of its step (0: `initial`).
     pub divergence: Option<(u64, Divergence)>,
     pub digests: Vec<u64>,
     /// What the state laws see in the end.
@@ -107,19 +108,20 @@ impl Ran {
                 .collect();
             dict.set_item("drawn", (weights, rates, in_flight))?;
         }
-        dict.set_item("skipped", self.skipped)?;
+        let skipped: Vec<(u64, bool)> = self
+            .skipped
+            .iter()
+            .map(|step| (step.label, step.declined))
+            .collect();
+        dict.set_item("skipped", skipped)?;
         dict.set_item("digests", self.digests)?;
         dict.set_item("state", self.state)?;
-        let divergence = self.divergence.map(|(label, found)| {
-            let expected = found
+        let divergence = self.divergence.map(|(step, differs)| {
+            let expected = differs
                 .expected
                 .map(|draw| (draw.method.name(), draw.bound, draw.value));
-            (
-                label,
-                found.index,
-                expected,
-                (found.method.name(), found.bound),
-            )
+            let found = differs.found.map(|(method, bound)| (method.name(), bound));
+            (step, differs.index, expected, found)
         });
         dict.set_item("divergence", divergence)?;
         Ok(dict)
@@ -142,6 +144,7 @@ impl Simulation {
         let mut host = self.host(py, parts, &order, draws, tally, walker)?;
         let (outcome, settling) = self.drive(&mut core, &mut host, settles);
         host.digest_step()?;
+        host.note_divergence();
         let state = if order.digest {
             host.state.view(&host.driver)?.map(Bound::unbind)
         } else {
@@ -163,7 +166,7 @@ impl Simulation {
                 let (weights, rates, in_flight) = planner.drawn();
                 (Some((weights.to_vec(), *rates, in_flight)), Vec::new())
             }
-            Guide::Script(player) => (None, player.skipped_labels().to_vec()),
+            Guide::Script(player) => (None, player.skipped().to_vec()),
             Guide::Explore(_) => (None, Vec::new()),
         };
         let kind = failure
@@ -257,6 +260,7 @@ impl Simulation {
             cause: None,
             pure_step: false,
             initial_draws: Vec::new(),
+            replays: matches!(order.script, Script::Recording(_)),
             divergence: None,
             digest: Digest::new(order.digest),
             exploration: None,

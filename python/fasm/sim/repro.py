@@ -1,0 +1,148 @@
+"""Stored failures: files that replay what a simulation found, also after the code has changed.
+
+`simulate` and `explore` write one file per scenario, law and kind of step under `.fasm/`, and replay what is
+stored there before anything else. The environment variable `FASM_DIR` names another directory; empty, it
+switches both off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fasm import _check
+from fasm.errors import InvalidArgument, SimulationFailed
+from fasm.sim._bridge import LoopBridge
+from fasm.sim._collect import make_failure, make_report, totals_of
+from fasm.sim._replay import Replayed, options_for, replay_once, session_for, state_error
+from fasm.sim._repro_file import Repro, from_text
+from fasm.sim._repro_store import read
+from fasm.sim._session import Bridge, Session
+from fasm.sim._stored import replay_line
+from fasm.sim._target import CannotName, import_stored, name_target
+from fasm.sim.plan import inspect_scenario
+from fasm.sim.report import Failure, Report
+from fasm.sim.verdict import Verdict
+
+__all__ = ["Repro", "load", "replay"]
+
+
+def load(source: str | Path) -> Repro:
+    """Reads a stored failure. Runs and imports nothing.
+
+    Args:
+        source: A path, or the text of such a file, which begins with `{`.
+
+    Returns:
+        What the file says.
+
+    Raises:
+        InvalidArgument: There is no such file, or it is no stored failure; the message says what is wrong.
+
+    Example:
+        >>> load("nowhere.json")
+        Traceback (most recent call last):
+        fasm.errors.InvalidArgument: repro: cannot read nowhere.json: ...
+    """
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return from_text(source, "the text")
+    if not isinstance(source, (str, Path)):
+        raise _check.invalid("source", source, "the path of a stored failure, or its text")
+    return read(Path(source))
+
+
+def replay(source: str | Path, *, scenario: Callable[[], Any] | None = None, check: bool = True) -> Report:
+    """Replays a stored failure, the same steps with the same draws, against the code as it is now.
+
+    Steps go by the names of their sources, so the file survives new log lines, asserts and sources, another
+    Python and another fasm. A step that no longer fits is passed over.
+
+    Args:
+        source: The path of the file, or its text.
+        scenario: The scenario class or factory. Default: the class that the file names, which is imported,
+            but only from below the current directory.
+        check: Whether a broken law and a diverged replay raise.
+
+    Returns:
+        The report: FAILED (`ended` is "reproduced", or "another law"), PASSED ("fixed": every step was
+        followed and nothing broke), or UNDETERMINED ("diverged": nothing broke, but the run went another way;
+        the note says where).
+
+    Raises:
+        SimulationFailed: With `check`, a law was broken.
+        ReplayDiverged: With `check`, nothing broke, but the run is no longer the stored one.
+        InvalidArgument: The file cannot be used, its scenario cannot be imported, or it may not be.
+
+    Example:
+        >>> replay('{"format": 99}')
+        Traceback (most recent call last):
+        fasm.errors.InvalidArgument: repro: the text is no stored failure ...: it has format 99, ...
+    """
+    _check.flag("check", check)
+    started = time.perf_counter()
+    repro = load(source)
+    factory = import_stored(repro.target, repro.path) if scenario is None else scenario
+    is_file = isinstance(source, Path) or not source.lstrip().startswith("{")
+    session, replayed = _run(repro, factory)
+    report = _report(session, repro, replayed, time.perf_counter() - started)
+    if is_file and report.failures:
+        report = replace(report, failures=(_with_file(report.failures[0], Path(source), factory),))
+    if check and replayed.explained is not None:
+        raise SimulationFailed(report) from replayed.explained.broken.cause
+    if check and replayed.difference is not None:
+        raise replayed.difference
+    return report
+
+
+def _run(repro: Repro, factory: Callable[[], Any]) -> tuple[Session, Replayed]:
+    """Replays on an event loop where the failure was found on one."""
+    plan, options = inspect_scenario(factory), options_for(repro)
+    options = replace(options, faults=replace(options.faults, error=state_error(repro)))
+
+    def run(bridge: Bridge | None) -> tuple[Session, Replayed]:
+        session = session_for(plan, options, repro, bridge)
+        return session, replay_once(session, repro)
+
+    if not repro.event_loop:
+        return run(None)
+
+    async def on_loop() -> tuple[Session, Replayed]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, run, LoopBridge(loop))
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(on_loop())
+    raise InvalidArgument(
+        f"replay: {plan.machine.name} needs an event loop of its own, and one is running here; "
+        "use `await asyncio.to_thread(replay, ...)`"
+    )
+
+
+def _report(session: Session, repro: Repro, replayed: Replayed, elapsed_s: float) -> Report:
+    totals = totals_of(session.plan, session.native.tally(), 1, session.invisible)
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    ended = "fixed"
+    if replayed.explained is not None:
+        failures = (make_failure(replayed.explained, 1),)
+        ended = "reproduced" if failures[0].law == repro.law else "another law"
+        if ended == "another law":
+            notes = (f"stored was that {repro.law} breaks: {repro.message}",)
+    elif replayed.difference is not None:
+        ended, notes = "diverged", (str(replayed.difference),)
+    report = make_report(session.plan, session.options, totals, failures, ended, elapsed_s, notes)
+    return replace(report, verdict=Verdict.UNDETERMINED) if ended == "diverged" else report
+
+
+def _with_file(failure: Failure, path: Path, factory: Callable[[], Any]) -> Failure:
+    try:
+        line = replay_line(path, name_target(factory))
+    except CannotName:
+        line = ""
+    return replace(failure, repro=path.as_posix(), replay=line)

@@ -1,0 +1,178 @@
+"""A stored failure replays after the edits that everyday work makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fasm
+from fasm import Verdict
+from fasm.errors import InvalidArgument, ReplayDiverged, SimulationFailed
+from tests.repro.project import Project
+
+PAY = """    @fasm.source
+    def pay(self, rng, state):
+        return rng.randint(1, 5)
+"""
+LOOK = """    @fasm.source
+    def look(self, rng, state):
+        return 0
+"""
+EARLY = """    @fasm.source
+    def early(self, rng, state):
+        return rng.randint(0, 0)
+
+"""
+
+EDITS = {
+    "a log line": ("match event:", 'print("got", event)\n        match event:'),
+    "an assert": ("match event:", "assert state.next_id > 0\n        match event:"),
+    "a checkpoint": ("match event:", "await fasm.checkpoint()\n        match event:"),
+    "a new source before the others": (
+        "    @fasm.source\n    def pay",
+        EARLY + "    @fasm.source\n    def pay",
+    ),
+    "sources in another order": (
+        f"{PAY}\n{LOOK}",
+        f"{LOOK}\n{PAY}",
+    ),
+    "a new law and a field of the state": (
+        "    next_id: int = 1\n",
+        "    next_id: int = 1\n    log: list[str] = field(default_factory=list)\n",
+    ),
+    "another weight": ("@fasm.source\n    def pay", "@fasm.source(weight=50, swarm=False)\n    def pay"),
+    "synchronous methods": ("    async def stf", "    def stf"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_same_law_breaks_at_the_same_step_after(project: Project, name: str) -> None:
+    stored = project.store()
+    before = fasm.replay(stored, check=False).failures[0]
+    project.edit(*EDITS[name])
+    report = fasm.replay(stored, check=False)
+    assert (report.verdict, report.ended) == (Verdict.FAILED, "reproduced")
+    assert report.failures[0].law == before.law == "invariant:never_negative"
+    assert report.failures[0].trace == before.trace
+
+
+def test_a_replay_raises_what_simulate_would(project: Project) -> None:
+    stored = project.store()
+    with pytest.raises(SimulationFailed, match="never_negative") as caught:
+        fasm.replay(stored)
+    assert caught.value.failure is not None
+    assert caught.value.failure.replay == f"fasm replay {stored.as_posix()}"
+    assert isinstance(caught.value.__cause__, AssertionError)
+
+
+def test_the_text_of_a_file_replays_like_the_file(project: Project) -> None:
+    stored = project.store()
+    report = fasm.replay(stored.read_text(), check=False)
+    assert report.ended == "reproduced"
+    assert report.failures[0].repro is None
+
+
+def test_another_scenario_can_be_named(project: Project) -> None:
+    stored = project.store()
+    project.edit("class BankScenario", "class Renamed")
+    project.edit("return BankScenario()", "return Renamed()")
+    with pytest.raises(InvalidArgument, match="no class that module"):
+        fasm.replay(stored)
+    assert fasm.replay(stored, scenario=project.module().Renamed, check=False).ended == "reproduced"
+    assert fasm.replay(stored, scenario=project.module().make, check=False).ended == "reproduced"
+
+
+def test_a_fix_is_told_from_a_failure(project: Project) -> None:
+    stored = project.store()
+    project.edit("if payment_id in state.pending:", "if state.pending.get(payment_id, 99) <= state.money:")
+    report = fasm.replay(stored)
+    assert (report.verdict, report.ended, report.failures) == (Verdict.PASSED, "fixed", ())
+
+
+def test_a_fix_that_sends_the_run_another_way_is_not_called_fixed(project: Project) -> None:
+    stored = project.store()
+    project.edit(
+        "case Normal(amount):", "case Normal(amount) if state.money > sum(state.pending.values()) + 5:"
+    )
+    with pytest.raises(ReplayDiverged, match=r"expected .* found step . emits nothing") as caught:
+        fasm.replay(stored)
+    assert caught.value.step > 0
+    report = fasm.replay(stored, check=False)
+    assert (report.verdict, report.ended) == (Verdict.UNDETERMINED, "diverged")
+    assert str(caught.value) in report.notes
+
+
+def test_a_replay_that_draws_something_else_says_where(project: Project) -> None:
+    stored = project.store()
+    project.edit("rng.randint(1, 5)", "rng.choice([1, 2])")
+    with pytest.raises(ReplayDiverged) as caught:
+        fasm.replay(stored)
+    assert caught.value.step == 0
+    assert caught.value.expected == "pay draws randint out of 5 as number 0"
+    assert caught.value.found == "it draws choice out of 2"
+
+
+def test_a_replay_that_draws_less_says_what_is_left(project: Project) -> None:
+    stored = project.store()
+    project.edit("rng.randint(1, 5)", "1")
+    with pytest.raises(
+        ReplayDiverged, match=r"expected pay draws randint out of 5 .* found it draws nothing"
+    ):
+        fasm.replay(stored)
+
+
+def test_a_replay_that_draws_more_says_so(project: Project) -> None:
+    stored = project.store()
+    project.edit(
+        "def initial(self, rng):\n        return Bank()",
+        "def initial(self, rng):\n        return Bank(rng.randint(10, 99) + 90)",
+    )
+    with pytest.raises(ReplayDiverged, match=r"initial draws no draw .* found it draws randint out of 90"):
+        fasm.replay(stored)
+
+
+def test_a_source_that_is_gone_is_named(project: Project) -> None:
+    stored = project.store()
+    project.edit("def pay(self", "def refund(self")
+    with pytest.raises(ReplayDiverged) as caught:
+        fasm.replay(stored)
+    assert (caught.value.step, caught.value.expected) == (0, "input pay")
+    assert caught.value.found == "no source is named 'pay'"
+
+
+def test_a_source_that_declines_is_named(project: Project) -> None:
+    stored = project.store()
+    project.edit("return rng.randint(1, 5)", "return None")
+    with pytest.raises(ReplayDiverged, match="expected input pay, found source pay has nothing to say"):
+        fasm.replay(stored)
+
+
+def test_another_law_that_breaks_is_a_failure_too(project: Project) -> None:
+    stored = project.store()
+    project.edit(
+        "    @fasm.always\n",
+        "    @fasm.always\n    def never_idle(self, state):\n        assert not state.pending\n\n"
+        "    @fasm.always\n",
+    )
+    report = fasm.replay(stored, check=False)
+    assert (report.verdict, report.ended) == (Verdict.FAILED, "another law")
+    assert report.failures[0].law == "invariant:never_idle"
+    assert "never_negative" in report.notes[0]
+
+
+def test_the_same_file_is_written_whatever_the_number_of_workers(project: Project) -> None:
+    one = project.store()
+    text = one.read_text()
+    one.unlink()
+    assert project.fail(jobs=2, seeds=40).repro == one.as_posix()
+    assert one.read_text() == text
+
+
+def test_a_file_of_another_python_replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file was written by Python 3.11; the tests run with whatever Python is at hand."""
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    report = fasm.replay(Path(__file__).with_name("stored_by_python_3_11.json"), check=False)
+    assert (report.verdict, report.ended) == (Verdict.FAILED, "reproduced")
+    assert report.failures[0].law == "invariant:no_oversell"
