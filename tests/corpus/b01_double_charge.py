@@ -116,6 +116,6 @@ ENTRY = Entry(
     source="https://github.com/akash-network/console/pull/3449",
     buggy=BuggyScenario,
     fixed=FixedScenario,
-    law="invariant:an_order_is_charged_once",
+    laws=("invariant:an_order_is_charged_once",),
     most_steps=4,
 )

@@ -112,6 +112,6 @@ ENTRY = Entry(
     source="https://github.com/Scottcjn/Rustchain/issues/4296",
     buggy=BuggyScenario,
     fixed=FixedScenario,
-    law="invariant:never_negative",
+    laws=("invariant:never_negative",),
     most_steps=4,
 )

@@ -17,7 +17,7 @@ class Entry:
         source: The public report.
         buggy: The scenario with the bug.
         fixed: The scenario without it.
-        law: The law that must break.
+        laws: One of these must break.
         most_steps: The shrunk trace may have at most so many inputs, deliveries and crashes.
         half_fixed: A repair that is none, with the law that it still breaks.
         faults: The faults under which all of them run.
@@ -27,7 +27,7 @@ class Entry:
     source: str
     buggy: Callable[[], Any]
     fixed: Callable[[], Any]
-    law: str
+    laws: tuple[str, ...]
     most_steps: int
     half_fixed: tuple[Callable[[], Any], str] | None = None
     faults: Faults = field(default_factory=Faults)

@@ -169,9 +169,12 @@ impl Simulation {
             Guide::Script(player) => (None, player.skipped().to_vec()),
             Guide::Explore(_) => (None, Vec::new()),
         };
-        let kind = failure
-            .as_ref()
-            .map_or_else(String::new, |failure| host.kind(&failure.law));
+        let kind = match &failure {
+            // Which settling step shows it depends on how many there are.
+            Some(_) if settling => String::from("settling"),
+            Some(failure) => host.kind(&failure.law),
+            None => String::new(),
+        };
         Ok(Ran {
             end,
             failure,
