@@ -1,7 +1,7 @@
 """B01: a slow charge is paid again by a client that retries.
 
-Each call of a top-up confirmation made a new payment without an idempotency key; slow but successful charges were
-retried by users, who paid two or three times.
+Each call of a top-up confirmation made a new payment without an idempotency key; slow but successful
+charges were retried by users, who paid two or three times.
 """
 
 from __future__ import annotations

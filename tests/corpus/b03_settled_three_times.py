@@ -1,7 +1,7 @@
 """B03: one webhook three times, settled three times.
 
-The payment provider called the webhook three times for one order; each call passed the check "not settled" and
-settled it, which gave three settlements and three order-complete events.
+The payment provider called the webhook three times for one order; each call passed the check "not settled"
+and settled it, which gave three settlements and three order-complete events.
 """
 
 from __future__ import annotations

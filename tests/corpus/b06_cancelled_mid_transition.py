@@ -1,7 +1,7 @@
 """B06: a cancellation in the middle of a transition corrupts a counter.
 
-A writer that waited for a lock was cancelled; the handler decremented a count that had not been incremented,
-which left -1, after which nobody could ever acquire the lock.
+A writer that waited for a lock was cancelled; the handler decremented a count that had not been
+incremented, which left -1, after which nobody could ever acquire the lock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """B07: check, then insert: two bookings for one slot.
 
-Two requests for one slot both read "free" and both inserted, since nothing held the slot between the check and
-the write. Confirming a pending booking never looked again.
+Two requests for one slot both read "free" and both inserted, since nothing held the slot between the check
+and the write. Confirming a pending booking never looked again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """B08: an event sent from memory after the commit is lost in a crash.
 
-Lifecycle events left from memory after the database commit, so that a crash in between dropped them silently.
+Lifecycle events left from memory after the database commit, so that a crash in between dropped them
+silently.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """B19: two withdrawals pass the check together.
 
-The balance was read, approved, and debited later without a condition; two concurrent withdrawals both passed and the
-account went negative.
+The balance was read, approved, and debited later without a condition; two concurrent withdrawals both
+passed and the account went negative.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Real public bugs as machines: the buggy one is caught and shrinks, the fixed one survives the same world."""
+"""Public bugs as machines: the buggy one is caught and shrinks, the fixed one survives the same world."""
 
 from __future__ import annotations
 

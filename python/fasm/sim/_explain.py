@@ -65,9 +65,11 @@ def tell(session: Session, recording: _native.Recording, law: str) -> tuple[str 
     ran = native.replay(session.parts(), recording, TRACE_STEPS, None)
     if ran["failure"] is not None and ran["failure"][0] == law and law in EXPLAINED:
         ran = native.replay(session.parts(), recording, TRACE_STEPS, (ran["step"], law))
+    # Settling is what happens by itself after the steps that matter.
+    trace = [entry for entry in ran["trace"] if entry["step"] <= ran["steps"]]
     if ran["failure"] is None or ran["failure"][0] != law:
-        return None, ran["trace"]
-    return ran["failure"][1], ran["trace"]
+        return None, trace
+    return ran["failure"][1], trace
 
 
 def unexplained(broken: Broken) -> Explained:

@@ -17,7 +17,7 @@ pub struct Skipped {
 #[derive(Debug)]
 pub struct Player {
     steps: std::vec::IntoIter<RecordedStep>,
-    settling: std::vec::IntoIter<Vec<Draw>>,
+    settling: std::vec::IntoIter<RecordedStep>,
     /// What later steps refer to, so that only that is kept.
     duplicates: BTreeSet<Origin>,
     resubmits: BTreeSet<u64>,
@@ -58,7 +58,10 @@ impl Player {
 
     /// What the world draws in the next step of settling.
     pub(crate) fn next_settling(&mut self) -> Vec<Draw> {
-        self.settling.next().unwrap_or_default()
+        self.settling
+            .next()
+            .map(|step| step.draws)
+            .unwrap_or_default()
     }
 
     pub(crate) fn duplicates(&self, origin: Origin) -> bool {

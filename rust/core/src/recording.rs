@@ -16,8 +16,23 @@ pub struct Recording {
     /// What `initial` drew.
     pub initial: Vec<Draw>,
     pub steps: Vec<RecordedStep>,
-    /// What the world drew while settling, execution by execution.
-    pub settling: Vec<Vec<Draw>>,
+    /// The steps of settling. A replay takes only their draws: settling chooses its own steps.
+    pub settling: Vec<RecordedStep>,
     /// Whether the run went on into settling.
     pub settles: bool,
+}
+
+impl Recording {
+    /// The same run with its settling as ordinary steps, and no settling after them.
+    #[must_use]
+    pub fn unsettled(&self) -> Self {
+        let mut steps = self.steps.clone();
+        steps.extend(self.settling.iter().cloned());
+        Self {
+            initial: self.initial.clone(),
+            steps,
+            settling: Vec::new(),
+            settles: false,
+        }
+    }
 }

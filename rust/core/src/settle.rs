@@ -3,6 +3,7 @@
 use crate::draws::Draw;
 use crate::driver::{Driver, Guide, Verdict};
 use crate::host::{Halt, Host};
+use crate::recording::RecordedStep;
 use crate::step::{Origin, StepKind, StepPlan};
 
 /// Timers may fire and be set again for this many rounds.
@@ -60,7 +61,8 @@ impl<O> Driver<O> {
         plan: &StepPlan,
         act: impl FnOnce(&mut Self, &mut H) -> Result<T, Halt<H::Abort>>,
     ) -> Result<T, Halt<H::Abort>> {
-        self.label = u64::MAX - self.counts.settle_steps;
+        // Labels go on from the last step's, so that these steps can stand among the others.
+        self.label += 1;
         self.place = 0;
         let script = match &mut self.guide {
             Guide::Script(player) => Some(player.next_settling()),
@@ -72,7 +74,8 @@ impl<O> Driver<O> {
         let acted = self.dispatch_untracked(host).and_then(|()| act(self, host));
         self.counts.settle_steps += 1;
         if let Some(recording) = &mut self.recording {
-            recording.settling.push(host.take_draws());
+            let (label, plan, draws) = (self.label, plan.clone(), host.take_draws());
+            recording.settling.push(RecordedStep { label, plan, draws });
         }
         acted
     }

@@ -52,7 +52,7 @@ fn all_draws(recording: &Recording) -> impl Iterator<Item = &Draw> {
         .initial
         .iter()
         .chain(steps)
-        .chain(recording.settling.iter().flatten())
+        .chain(recording.settling.iter().flat_map(|step| &step.draws))
 }
 
 fn fault_count(step: &RecordedStep) -> usize {
@@ -464,7 +464,10 @@ fn group_mut(recording: &mut Recording, group: usize) -> Option<&mut Vec<Draw>> 
             .steps
             .get_mut(group - 1)
             .map(|step| &mut step.draws),
-        group => recording.settling.get_mut(group - 1 - steps),
+        group => recording
+            .settling
+            .get_mut(group - 1 - steps)
+            .map(|step| &mut step.draws),
     }
 }
 
@@ -473,7 +476,10 @@ fn group_of(recording: &Recording, group: usize) -> Option<&Vec<Draw>> {
     match group {
         0 => Some(&recording.initial),
         group if group <= steps => recording.steps.get(group - 1).map(|step| &step.draws),
-        group => recording.settling.get(group - 1 - steps),
+        group => recording
+            .settling
+            .get(group - 1 - steps)
+            .map(|step| &step.draws),
     }
 }
 
@@ -489,15 +495,10 @@ fn draw_value(recording: &Recording, group: usize, index: usize) -> Option<u64> 
 }
 
 fn each_draw(recording: &mut Recording, mut change: impl FnMut(&mut Draw)) {
-    recording.initial.iter_mut().for_each(&mut change);
-    recording
-        .steps
+    let steps = recording.steps.iter_mut().chain(&mut recording.settling);
+    let draws = recording
+        .initial
         .iter_mut()
-        .flat_map(|step| &mut step.draws)
-        .for_each(&mut change);
-    recording
-        .settling
-        .iter_mut()
-        .flatten()
-        .for_each(&mut change);
+        .chain(steps.flat_map(|step| &mut step.draws));
+    draws.for_each(&mut change);
 }

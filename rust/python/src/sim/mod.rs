@@ -17,6 +17,7 @@ mod options;
 mod parts;
 mod run;
 mod settings;
+mod shrinking;
 mod state;
 mod support;
 mod tally;

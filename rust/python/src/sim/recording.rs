@@ -39,12 +39,10 @@ impl Recording {
         }
         dict.set_item("steps", steps)?;
         dict.set_item("settles", self.inner.settles)?;
-        let settling: Vec<_> = self
-            .inner
-            .settling
-            .iter()
-            .map(|draws| plain_draws(draws))
-            .collect();
+        let settling = PyList::empty(py);
+        for step in &self.inner.settling {
+            settling.append(plain_step(py, step, &sources)?)?;
+        }
         dict.set_item("settling", settling)?;
         Ok(dict)
     }
@@ -58,15 +56,8 @@ impl Recording {
                 .get_item(name)
                 .map_err(|_| bad(&format!("{name} is missing")))
         };
-        let mut steps = Vec::new();
-        for (index, step) in get("steps")?.try_iter()?.enumerate() {
-            let step = read_step(&step?, &sources);
-            steps.push(step.map_err(|error| at_step(plain.py(), index, error))?);
-        }
-        let mut settling = Vec::new();
-        for draws in get("settling")?.try_iter()? {
-            settling.push(read_draws(&draws?)?);
-        }
+        let steps = read_steps(&get("steps")?, &sources)?;
+        let settling = read_steps(&get("settling")?, &sources)?;
         let initial = read_draws(&get("initial")?)?;
         let settles = get("settles")?
             .extract()
@@ -80,6 +71,15 @@ impl Recording {
             },
         })
     }
+}
+
+fn read_steps(stored: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<Vec<RecordedStep>> {
+    let mut steps = Vec::new();
+    for (index, step) in stored.try_iter()?.enumerate() {
+        let step = read_step(&step?, sources);
+        steps.push(step.map_err(|error| at_step(stored.py(), index, error))?);
+    }
+    Ok(steps)
 }
 
 fn bad(what: &str) -> PyErr {

@@ -2,12 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use fasm_core::host::Switches;
 use fasm_core::planner::Wishes;
-use fasm_core::recording::Recording as CoreRecording;
-use fasm_core::shrink::{Replay, Shrinker};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
@@ -18,6 +15,7 @@ use super::parts::Parts;
 use super::recording::Recording;
 use super::run::{Order, Ran, Script};
 use super::settings::Settings;
+use super::shrinking::shrink;
 use super::tally::Tally;
 use crate::walk::Walker;
 
@@ -171,30 +169,17 @@ impl Simulation {
         replays: u64,
         budget_s: f64,
     ) -> PyResult<(Recording, u64, Option<Py<PyAny>>)> {
-        let limit = Duration::try_from_secs_f64(budget_s.max(0.0)).ok();
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut walker = Walker::new(self.settings.dict_order);
-        let mut search = Search {
-            simulation: self,
+        let (inner, used, cut_short) = shrink(
+            self,
             make_parts,
-            walker: &mut walker,
+            recording.inner.clone(),
             law,
             kind,
-            deadline,
-        };
-        let mut shrinker = Shrinker::new(recording.inner.clone(), replays);
-        let cut_short = match shrinker.run(&mut search) {
-            Ok(()) | Err(None) => None,
-            Err(Some(error)) => Some(error.into_value(py).into_any()),
-        };
-        let used = replays - shrinker.replays_left();
-        Ok((
-            Recording {
-                inner: shrinker.best,
-            },
-            used,
-            cut_short,
-        ))
+            replays,
+            budget_s,
+        );
+        let cut_short = cut_short.map(|error| error.into_value(py).into_any());
+        Ok((Recording { inner }, used, cut_short))
     }
 
     /// Goes through every choice, breadth first.
@@ -288,53 +273,5 @@ impl Simulation {
                 known.push(name.clone());
             }
         }
-    }
-}
-
-/// Replays candidates for the shrinker.
-struct Search<'a, 'py> {
-    simulation: &'a Simulation,
-    make_parts: &'a Bound<'py, PyAny>,
-    walker: &'a mut Walker,
-    law: String,
-    kind: String,
-    deadline: Option<Instant>,
-}
-
-impl Replay for Search<'_, '_> {
-    /// The error that stops the search, or nothing when the time is up.
-    type Stop = Option<PyErr>;
-
-    fn replay(&mut self, candidate: &CoreRecording) -> Result<Option<CoreRecording>, Self::Stop> {
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            return Err(None);
-        }
-        let py = self.make_parts.py();
-        let script = Script::Recording(candidate.clone());
-        let order = Order {
-            script,
-            budget_s: None,
-            record: true,
-            trace: 0,
-            explain: None,
-            digest: false,
-            steps: None,
-        };
-        let mut tally = self.simulation.new_tally();
-        let ran = self
-            .make_parts
-            .call0()
-            .and_then(|parts| Parts::read(&parts))
-            .and_then(|parts| {
-                self.simulation
-                    .run_once(py, parts, order, &mut tally, self.walker)
-            })
-            .map_err(Some)?;
-        let same =
-            ran.failure.is_some_and(|failure| failure.law == self.law) && ran.kind == self.kind;
-        Ok(if same { ran.recording } else { None })
     }
 }
