@@ -14,6 +14,9 @@ from fasm.errors import InvalidArgument
 
 T = TypeVar("T")
 
+MOST = (1 << 63) - 1
+"""The native side counts in 64 bits."""
+
 
 def short(value: object, limit: int = 80) -> str:
     """Describes a value in one short line; never raises, whatever its `__repr__` does."""
@@ -32,6 +35,8 @@ def invalid(name: str, given: object, right: str) -> InvalidArgument:
 def integer(name: str, value: object, *, at_least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise invalid(name, value, f"an int of at least {at_least}")
+    if value > MOST:
+        raise invalid(name, value, "an int of at most 2**63 - 1")
     return value
 
 
@@ -44,7 +49,12 @@ def number(
         if high_enough and value <= min(at_most, sys.float_info.max):
             return float(value)
     bound = f"above {at_least:g}" if above else f"of at least {at_least:g}"
-    right = f"a number from {at_least:g} to {at_most:g}" if at_most < math.inf else f"a finite number {bound}"
+    if at_most == math.inf:
+        right = f"a finite number {bound}"
+    elif above:
+        right = f"a number {bound} and at most {at_most:g}"
+    else:
+        right = f"a number from {at_least:g} to {at_most:g}"
     raise invalid(name, value, right)
 
 

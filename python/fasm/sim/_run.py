@@ -36,6 +36,7 @@ class Run:
         self.cause: BaseException | None = None
         self._session: Session | None = None
         self._seeds_begun = 0
+        self._stopped = False
         self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)))
         self._compared = Compared(0, None, None)
         self._notes: list[str] = []
@@ -66,6 +67,7 @@ class Run:
 
     def stop(self) -> None:
         """Asks the run to end before its next step; callable from any thread."""
+        self._stopped = True
         if self._session is not None:
             self._session.native.stop()
 
@@ -87,12 +89,17 @@ class Run:
             options = replace(self.options, seeds=self._seeds())
             for totals, broken, ended in run_in_workers(self.plan, options, self._budget_left):
                 self.totals.add(totals)
+                if advance is not None:
+                    advance(self.totals.steps)
                 if self._ends_with(broken, ended):
                     return
             return
         spec = make_spec(self.plan, self.options, self.bridge, advance)
         self._session = Session(self.plan, self.options, spec)
         for seed in self._seeds():
+            if self._stopped:  # before there was a session to tell
+                self.ended = "interrupted"
+                return
             self._seeds_begun += 1
             ended, broken = self._session.run(seed, self._budget_left())
             if self._ends_with(broken, ended):
@@ -105,7 +112,7 @@ class Run:
 
     def _compare(self) -> None:
         """After a pass: runs the last seeds once more, elsewhere, and compares the two runs."""
-        if self.groups or self.ended != "seeds" or not self.options.laws.determinism:
+        if self.groups or self.ended != "seeds" or self._stopped or not self.options.laws.determinism:
             return
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
         self._compared = check_determinism(session, list(self._last_seeds))
@@ -134,6 +141,8 @@ class Run:
         """Makes the first failure of every group small and tells it step by step."""
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
         for name, group in self.groups.items():
+            if self._stopped:
+                return
             if group[0].law == "determinism" or name in self.explained:
                 continue  # there is nothing that a replay could show, or it was replayed already
             explained, note = store_failure(session, explain(session, group[0]))

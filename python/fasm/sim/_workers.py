@@ -7,7 +7,7 @@ import multiprocessing
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +29,8 @@ def run_in_workers(
     plan: ScenarioPlan, options: SimulateOptions, budget_left: Callable[[], float | None]
 ) -> Iterator[Segment]:
     """Gives the outcome of all seeds in order, in segments that end where a seed breaks a law."""
-    _require_importable(plan)
+    if not isinstance(options.executor, ThreadPoolExecutor):
+        _require_importable(plan)
     plain = replace(options, executor=None, progress=None, seeds=())
     seeds = iter(options.seeds)
     chunks = iter(lambda: list(itertools.islice(seeds, CHUNK_SEEDS)), [])

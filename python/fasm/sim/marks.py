@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["MARK", "AlwaysMark", "Mark", "SettledMark", "SometimesMark", "SourceMark"]
 __all__ += ["always", "settled", "sometimes", "source"]
 
+MAX_WEIGHT: Final = 1e6
+"""Weights are relative, so there is no need for more; sums of larger ones would lose the small ones."""
+
 MARK: Final = "__fasm_mark__"
 """The attribute under which a decorated method carries its mark."""
 
@@ -68,7 +71,7 @@ def source(
 
     Args:
         method: The method, where the decorator is written without brackets.
-        weight: How often it is picked, relative to the other sources. Above 0.
+        weight: How often it is picked, relative to the other sources. Above 0, at most 1e6.
         swarm: Whether a swarm seed may leave it out or change its weight.
         may_be_rejected: Whether a right machine may refuse every one of these inputs. `strict` then accepts
             that none got in.
@@ -85,7 +88,7 @@ def source(
         ...     def pay(self, rng: Rng, state: object) -> int | None:
         ...         return rng.randint(1, 100)
     """
-    _check.number("source: weight", weight, at_least=0, above=True)
+    _check.number("source: weight", weight, at_least=0, above=True, at_most=MAX_WEIGHT)
     _check.flag("source: swarm", swarm)
     _check.flag("source: may_be_rejected", may_be_rejected)
     return _mark("source", method, SourceMark(weight, swarm, may_be_rejected))

@@ -88,7 +88,8 @@ class Failure:
         law: Its name, `invariant:never_negative` or `atomicity` for example.
         message: What is wrong, in a few lines.
         seed: The seed that found it.
-        step: The step of that seed at which it broke, from 0; before shrinking.
+        step: The step of that seed at which it broke, counted from 1, settling included; before shrinking. 0
+            is the first state.
         count: How often the same law broke for the same kind of input.
         trace: The steps of the shrunk run, one line each.
         original_steps: The number of steps before shrinking.

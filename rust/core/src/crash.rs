@@ -3,6 +3,7 @@
 use crate::driver::{Driver, Guide, Performed};
 use crate::faults::Fault;
 use crate::host::{Halt, Host};
+use crate::planner::Call;
 use crate::restored::MAX_RESTORES;
 use crate::step::{CallFaults, StepPlan};
 
@@ -34,7 +35,7 @@ impl<O> Driver<O> {
         plan: &mut StepPlan,
         uncommitted: bool,
     ) -> Result<(), Halt<H::Abort>> {
-        self.raise_zombies(host);
+        self.raise_zombies(host, plan);
         self.schedule.late.clear();
         host.crash(uncommitted)?;
         for attempt in 0.. {
@@ -44,7 +45,7 @@ impl<O> Driver<O> {
             let faults = self.restore_faults(plan, attempt);
             self.out.clear();
             let finished = host.restore(&faults, &mut self.out)?;
-            self.count_call_faults(&faults);
+            self.count_call_faults(Call::Restore, &faults);
             if faults.crash {
                 self.counts.faults.fired(Fault::CrashRestore);
             } else if finished {
@@ -60,7 +61,7 @@ impl<O> Driver<O> {
     fn restore_faults(&mut self, plan: &mut StepPlan, attempt: usize) -> CallFaults {
         match &mut self.guide {
             Guide::Random(planner) if !self.settling && attempt < MAX_RESTORE_TRIES => {
-                let faults = planner.call_faults(Fault::CrashRestore, &mut self.counts.faults);
+                let faults = planner.call_faults(Call::Restore, &mut self.counts.faults);
                 plan.restores.push(faults);
                 faults
             }
@@ -74,7 +75,7 @@ impl<O> Driver<O> {
     }
 
     /// Some actions left the process before it died, but reach the world only after the restart.
-    fn raise_zombies<H: Host<Obj = O>>(&mut self, host: &mut H) {
+    fn raise_zombies<H: Host<Obj = O>>(&mut self, host: &mut H, plan: &mut StepPlan) {
         let chosen: Vec<u32> = match &mut self.guide {
             Guide::Random(planner) => {
                 let queued = self.schedule.queued();
@@ -88,25 +89,26 @@ impl<O> Driver<O> {
             Guide::Explore(_) => (0..self.schedule.queued())
                 .map(|at| self.schedule.queued_at(at))
                 .collect(),
-            Guide::Script(player) => self
-                .schedule
-                .slots()
-                .filter(|&slot| {
-                    self.schedule.entry(slot).is_some_and(|entry| {
-                        entry.result.is_none()
-                            && entry.timer.is_none()
-                            && player.becomes_zombie(entry.origin)
-                    })
-                })
-                .collect(),
+            Guide::Script(_) => {
+                let named = std::mem::take(&mut plan.zombies);
+                let slots = named
+                    .into_iter()
+                    .filter_map(|origin| self.schedule.find(origin));
+                slots.collect()
+            }
         };
         for slot in chosen {
-            if let Some(entry) = self.schedule.entry_mut(slot) {
-                // A try that was begun counts, whatever becomes of it.
-                entry.attempts += 1;
-                let zombie = (entry.origin, host.duplicate(&entry.action), entry.attempts);
-                self.schedule.zombies.push(zombie);
+            let Some(entry) = self.schedule.entry_mut(slot) else {
+                continue;
+            };
+            if entry.result.is_some() || entry.timer.is_some() {
+                continue;
             }
+            // A try that was begun counts, whatever becomes of it.
+            entry.attempts += 1;
+            plan.zombies.push(entry.origin);
+            let zombie = (entry.origin, host.duplicate(&entry.action), entry.attempts);
+            self.schedule.zombies.push(zombie);
         }
     }
 }

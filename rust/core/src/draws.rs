@@ -92,9 +92,16 @@ impl Weights {
     }
 }
 
+/// So many draws after the end of a script give 0. Then chance goes on: a scenario that draws until it likes
+/// what it gets must come to an end.
+const ZEROS: usize = 64;
+/// An enumeration follows a step for so many draws; the rest of it is sampled, for the same reason.
+const MAX_CHOICES: usize = 4_096;
+
 #[derive(Debug)]
 struct Replay {
     script: Vec<Draw>,
+    beyond: ChaCha8,
     next: usize,
     strict: bool,
     divergence: Option<Divergence>,
@@ -112,7 +119,12 @@ impl Replay {
             });
         }
         self.next += 1;
-        expected.map_or(0, |draw| draw.value.min(bound.wrapping_sub(1)))
+        match expected {
+            Some(draw) => draw.value.min(bound.wrapping_sub(1)),
+            None if self.next <= self.script.len() + ZEROS => 0,
+            None if bound == 0 => self.beyond.next_u64(),
+            None => self.beyond.below(bound),
+        }
     }
 
     /// The first recorded draw that nobody asked for.
@@ -140,6 +152,10 @@ struct Enumerate {
 
 impl Enumerate {
     fn draw(&mut self, bound: u64, sample: impl FnOnce(&mut ChaCha8) -> u64) -> u64 {
+        if self.choices.len() >= MAX_CHOICES {
+            self.sampled = true;
+            return sample(&mut self.sampler);
+        }
         let wide = bound == 0 || bound > self.wide_limit;
         self.sampled |= wide;
         // Of a wide draw the lowest, the highest and some other choice are tried.
@@ -178,10 +194,11 @@ impl Draws {
     }
 
     /// Gives the recorded draws again. Where a bound differs, the value is cut to fit; after the last one
-    /// comes 0. A strict replay also notes where it first differed.
+    /// comes 0, after many of those chance. A strict replay also notes where it first differed.
     pub fn replay(script: Vec<Draw>, strict: bool) -> Self {
         let replay = Replay {
             script,
+            beyond: ChaCha8::new(0, 0),
             next: 0,
             strict,
             divergence: None,

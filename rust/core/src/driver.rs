@@ -2,7 +2,7 @@
 
 use crate::faults::{Fault, FaultCounts};
 use crate::host::{Emissions, Halt, Host, Outcome, Switches};
-use crate::planner::Planner;
+use crate::planner::{Call, Planner};
 use crate::player::Player;
 use crate::recording::{RecordedStep, Recording};
 use crate::schedule::Schedule;
@@ -163,6 +163,8 @@ impl<O> Driver<O> {
             if !std::mem::take(&mut forced)
                 && !planner.choose(&mut self.schedule, &self.declined, faults, &mut plan)
             {
+                // What sources drew that then declined belongs to no step.
+                drop(host.take_draws());
                 return Ok(false);
             }
             match self.perform_and_record(host, &mut plan)? {
@@ -192,7 +194,7 @@ impl<O> Driver<O> {
         }
         if host.can_invent() && planner.strikes(Fault::Unknown, faults) {
             plan.kind = StepKind::Unknown;
-            plan.call = planner.call_faults(Fault::CrashCommit, faults);
+            plan.call = planner.call_faults(Call::Stf, faults);
             return true;
         }
         false
@@ -228,7 +230,9 @@ impl<O> Driver<O> {
     ) -> Result<Performed, Halt<H::Abort>> {
         host.note_plan(plan);
         let performed = self.perform(host, plan);
-        if matches!(performed, Ok(Performed::Done) | Err(_)) {
+        if matches!(performed, Ok(Performed::Declined(_) | Performed::Absent)) {
+            host.note_absent();
+        } else {
             self.counts.steps += 1;
             if let Some(recording) = &mut self.recording {
                 let draws = host.take_draws();

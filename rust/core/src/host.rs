@@ -151,6 +151,8 @@ pub trait Host {
     type Abort;
 
     fn duplicate(&self, object: &Self::Obj) -> Self::Obj;
+    /// A copy that nothing the machine does to the original can change.
+    fn preserve(&mut self, object: &Self::Obj) -> Result<Self::Obj, Halt<Self::Abort>>;
     /// Called before each step; false ends the run (budget spent, or asked to stop).
     fn proceed(&mut self, step: u64) -> Result<bool, Self::Abort>;
     /// A step begins: its draws follow. `script` holds the recorded ones in a replay.
@@ -159,6 +161,8 @@ pub trait Host {
     fn take_draws(&mut self) -> Vec<Draw>;
     /// The step whose plan is given was chosen; for traces.
     fn note_plan(&mut self, plan: &StepPlan);
+    /// That step did not happen after all: its source declined, or what it names is gone.
+    fn note_absent(&mut self);
 
     fn source(&mut self, source: u32) -> Result<Option<Self::Obj>, Halt<Self::Abort>>;
     /// Runs `stf`, without committing. With `faults.crash` the commit will not happen, whatever it returns.

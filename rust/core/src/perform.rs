@@ -31,7 +31,7 @@ impl<O> Driver<O> {
                 let Some(value) = host.source(source)? else {
                     return Ok(Performed::Declined(source));
                 };
-                self.input(host, source, value, plan)
+                self.input(host, source, &value, plan)
             }
             StepKind::Resubmit { step } => {
                 let found = self
@@ -44,7 +44,7 @@ impl<O> Driver<O> {
                 };
                 let (_, source, value) = self.schedule.resubmits.swap_remove(at);
                 self.counts.faults.fired(Fault::Resubmit);
-                self.input(host, source, value, plan)
+                self.input(host, source, &value, plan)
             }
             StepKind::Execute { of, lost } => self.execute(host, of, lost, plan.advance_ms),
             StepKind::Zombie { of } => self.zombie(host, of, plan.advance_ms),
@@ -67,14 +67,11 @@ impl<O> Driver<O> {
         &mut self,
         host: &mut H,
         source: u32,
-        value: O,
+        value: &O,
         plan: &mut StepPlan,
     ) -> Result<Performed, Halt<H::Abort>> {
         self.advance(plan.advance_ms);
-        let event = Event::Normal {
-            source,
-            value: &value,
-        };
+        let event = Event::Normal { source, value };
         let verdict = self.transition(host, &event, plan, None)?;
         if verdict == Verdict::Accepted {
             let again = match &mut self.guide {
@@ -83,7 +80,8 @@ impl<O> Driver<O> {
                 Guide::Explore(repeats) => repeats.resubmit,
             };
             if again {
-                self.schedule.resubmits.push((self.label, source, value));
+                let again = host.preserve(value)?;
+                self.schedule.resubmits.push((self.label, source, again));
             }
         }
         Ok(Performed::Done)
@@ -240,6 +238,7 @@ impl<O> Driver<O> {
         match verdict {
             Verdict::Accepted => {
                 if self.comes_again(origin) {
+                    let result = host.preserve(&result)?;
                     self.schedule.late.push(Late { origin, id, result });
                 }
             }

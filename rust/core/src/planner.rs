@@ -50,6 +50,26 @@ pub struct Wishes {
     pub in_flight: Option<usize>,
 }
 
+/// The two calls of a machine that faults can strike in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Stf,
+    Restore,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Most {
+    adds: u32,
+    suspensions: u32,
+}
+
+impl Most {
+    const ONE: Self = Self {
+        adds: 1,
+        suspensions: 1,
+    };
+}
+
 #[derive(Debug)]
 pub struct Planner {
     rng: ChaCha8,
@@ -59,9 +79,8 @@ pub struct Planner {
     thresholds: [u64; Fault::COUNT],
     mix: Mix,
     in_flight: usize,
-    /// The most adds and suspensions seen in one call, so that "the n-th" can be any of them.
-    most_adds: u32,
-    most_suspensions: u32,
+    /// The most adds and suspensions seen in one call of `stf` and of `restore`, so that "the n-th" can be any.
+    most: [Most; 2],
     /// The slot of the entry that the last choice names: a hint that saves a search.
     pub hint: u32,
 }
@@ -76,8 +95,7 @@ impl Planner {
             thresholds: [0; Fault::COUNT],
             mix: EVEN_MIX,
             in_flight: 0,
-            most_adds: 1,
-            most_suspensions: 1,
+            most: [Most::ONE; 2],
             hint: 0,
         };
         let drawn = 1 << planner.rng.below(7);
@@ -181,24 +199,34 @@ impl Planner {
     }
 
     /// Remembers how much a call does, so that later faults can strike anywhere in it.
-    pub fn learn(&mut self, adds: u32, suspensions: u32) {
-        self.most_adds = self.most_adds.max(adds.min(1_000));
-        self.most_suspensions = self.most_suspensions.max(suspensions.min(1_000));
+    pub fn learn(&mut self, call: Call, adds: u32, suspensions: u32) {
+        let most = &mut self.most[call as usize];
+        most.adds = most.adds.max(adds.min(1_000));
+        most.suspensions = most.suspensions.max(suspensions.min(1_000));
     }
 
-    /// Faults inside a transition (`commit` is `CrashCommit`) or a restore (`CrashRestore`).
-    pub fn call_faults(&mut self, commit: Fault, counts: &mut FaultCounts) -> CallFaults {
+    /// Faults inside one call. Its crash comes after `stf` and before the commit, or during `restore`.
+    pub fn call_faults(&mut self, call: Call, counts: &mut FaultCounts) -> CallFaults {
         let mut faults = CallFaults::NONE;
-        faults.crash = self.strikes(commit, counts);
-        if self.dice(Fault::ActionsFull) {
-            faults.actions_full = self.rng.below(u64::from(self.most_adds)) as u32 + 1;
-        }
-        if self.dice(Fault::Cancel) {
-            faults.cancel = self.rng.below(u64::from(self.most_suspensions)) as u32 + 1;
-        }
-        if self.dice(Fault::StateError) {
-            faults.state_error = self.rng.below(u64::from(self.most_suspensions)) as u32 + 1;
-        }
+        faults.crash = self.strikes(
+            match call {
+                Call::Stf => Fault::CrashCommit,
+                Call::Restore => Fault::CrashRestore,
+            },
+            counts,
+        );
+        let Most { adds, suspensions } = self.most[call as usize];
+        let place = |planner: &mut Self, fault, places: u32| {
+            let strikes = planner.dice(fault);
+            if strikes {
+                planner.rng.below(u64::from(places)) as u32 + 1
+            } else {
+                0
+            }
+        };
+        faults.actions_full = place(self, Fault::ActionsFull, adds);
+        faults.cancel = place(self, Fault::Cancel, suspensions);
+        faults.state_error = place(self, Fault::StateError, suspensions);
         faults
     }
 
@@ -239,7 +267,7 @@ impl Planner {
         match &mut plan.kind {
             StepKind::Execute { lost, .. } => *lost = self.strikes(Fault::Retry, counts),
             StepKind::Zombie { .. } => {}
-            _ => plan.call = self.call_faults(Fault::CrashCommit, counts),
+            _ => plan.call = self.call_faults(Call::Stf, counts),
         }
         true
     }

@@ -21,7 +21,6 @@ pub struct Player {
     /// What later steps refer to, so that only that is kept.
     duplicates: BTreeSet<Origin>,
     resubmits: BTreeSet<u64>,
-    zombies: BTreeSet<Origin>,
     /// Steps that could not be performed.
     skipped: Vec<Skipped>,
 }
@@ -37,14 +36,12 @@ impl Player {
             settling: settling.into_iter(),
             duplicates: BTreeSet::new(),
             resubmits: BTreeSet::new(),
-            zombies: BTreeSet::new(),
             skipped: Vec::new(),
         };
         for step in &steps {
             match step.plan.kind {
                 StepKind::Duplicate { of } => drop(player.duplicates.insert(of)),
                 StepKind::Resubmit { step } => drop(player.resubmits.insert(step)),
-                StepKind::Zombie { of } => drop(player.zombies.insert(of)),
                 _ => {}
             }
         }
@@ -70,10 +67,6 @@ impl Player {
 
     pub(crate) fn resubmits(&self, label: u64) -> bool {
         self.resubmits.contains(&label)
-    }
-
-    pub(crate) fn becomes_zombie(&self, origin: Origin) -> bool {
-        self.zombies.contains(&origin)
     }
 
     pub(crate) fn skip(&mut self, label: u64, declined: bool) {

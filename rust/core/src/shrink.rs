@@ -65,7 +65,9 @@ fn fault_count(step: &RecordedStep) -> usize {
         | StepKind::Resubmit { .. } => 1,
         StepKind::Input { .. } | StepKind::Deliver { .. } | StepKind::Timer { .. } => 0,
     };
-    kind + call_faults(&step.plan.call) + step.plan.restores.iter().map(call_faults).sum::<usize>()
+    kind + step.plan.zombies.len()
+        + call_faults(&step.plan.call)
+        + step.plan.restores.iter().map(call_faults).sum::<usize>()
 }
 
 fn call_faults(faults: &CallFaults) -> usize {
@@ -253,6 +255,7 @@ impl Shrinker {
             step.plan.call = CallFaults::NONE;
             step.plan.restores.clear();
             step.plan.declined.clear();
+            step.plan.zombies.clear();
             step.plan.advance_ms = 0;
         }
         Ok(calm != self.best && self.attempt(replays, &calm)?)
@@ -410,6 +413,7 @@ fn alike(left: &RecordedStep, right: &RecordedStep) -> bool {
         && left.plan.call == right.plan.call
         && left.plan.restores == right.plan.restores
         && left.plan.declined == right.plan.declined
+        && left.plan.zombies == right.plan.zombies
         && left.draws == right.draws
 }
 
@@ -425,6 +429,7 @@ fn simpler_steps(step: &RecordedStep) -> Vec<RecordedStep> {
     };
     push(&|step| step.plan.advance_ms = 0);
     push(&|step| step.plan.declined.clear());
+    push(&|step| step.plan.zombies.clear());
     push(&|step| step.plan.restores.clear());
     push(&|step| {
         step.plan.restores.pop();

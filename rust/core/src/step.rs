@@ -67,6 +67,8 @@ pub struct StepPlan {
     pub call: CallFaults,
     /// Sources that were asked first and declined: they may have drawn, or remember that they were asked.
     pub declined: Vec<u32>,
+    /// Emissions that were on their way to the world when the process died in this step.
+    pub zombies: Vec<Origin>,
     /// Faults of each `restore` that this step leads to, in order; missing ones are none.
     pub restores: Vec<CallFaults>,
 }
@@ -78,6 +80,7 @@ impl StepPlan {
             advance_ms: 0,
             call: CallFaults::NONE,
             declined: Vec::new(),
+            zombies: Vec::new(),
             restores: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use crate::driver::{Driver, Guide, Verdict};
 use crate::faults::Fault;
 use crate::host::{Commit, Emitted, Event, Halt, Host, Outcome, Standing};
+use crate::planner::Call;
 use crate::step::{CallFaults, Origin, StepPlan};
 
 /// A retryable store error at commit runs the transition again, at most this often in all.
@@ -21,7 +22,7 @@ impl<O> Driver<O> {
         for _ in 0..=MAX_RERUNS {
             self.out.clear();
             outcome = host.transition(event, self.now_ms, &plan.call, &mut self.out)?;
-            self.count_call_faults(&plan.call);
+            self.count_call_faults(Call::Stf, &plan.call);
             if outcome != Outcome::Accepted {
                 break;
             }
@@ -71,7 +72,7 @@ impl<O> Driver<O> {
     }
 
     /// Counts the planned faults that struck inside the call, and learns how long calls are.
-    pub(crate) fn count_call_faults(&mut self, planned: &CallFaults) {
+    pub(crate) fn count_call_faults(&mut self, call: Call, planned: &CallFaults) {
         let (adds, suspensions) = (self.out.adds, self.out.suspensions);
         let planned_and_struck = [
             (
@@ -95,7 +96,7 @@ impl<O> Driver<O> {
         ];
         let counts = &mut self.counts.faults;
         if let Guide::Random(planner) = &mut self.guide {
-            planner.learn(adds, suspensions);
+            planner.learn(call, adds, suspensions);
             if adds + suspensions > 0 {
                 // A call that never adds or suspends was no chance for a fault there.
                 for (fault, places, planned, _) in planned_and_struck {

@@ -17,15 +17,23 @@ use crate::walk::Fingerprint;
 /// Invented ids are ints far beyond those that a counter reaches.
 const FIRST_FRESH_ID: u64 = 1 << 40;
 const FRESH_IDS: u64 = 1 << 20;
+/// The result that comes with them is one of the last so many.
+const RESULTS_PER_COPY: u64 = 16;
 
 /// What was seen before a transition, where anything was looked at.
 #[derive(Debug, Default)]
 pub struct Before<'py> {
     state: Option<Fingerprint>,
-    machine: Option<Fingerprint>,
     event: Option<Fingerprint>,
     /// A copy of the state, when the step is explained.
     copy: Option<Bound<'py, PyAny>>,
+}
+
+impl Before<'_> {
+    /// Whether the step is explained, so that time does not matter.
+    pub(super) fn explains(&self) -> bool {
+        self.copy.is_some()
+    }
 }
 
 impl<'py> PyHost<'_, 'py> {
@@ -34,11 +42,12 @@ impl<'py> PyHost<'_, 'py> {
         self.before_reading(&mut before)?;
         let entry = &self.parts.sources[source as usize];
         let name = Rc::clone(&entry.name);
+        self.trace.source(Some(&name));
         let returned = entry.make.call1((&self.rng, &self.state.object));
         let value = self.hook(&name, returned)?;
         self.after_reading(&before, format_args!("source {name}"))?;
-        self.trace.source(&name);
         if value.is_none() {
+            self.trace.source(None);
             return Ok(None);
         }
         let is_wrapped = value.is_exact_instance_of::<Normal>()
@@ -83,8 +92,18 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(None);
         }
         self.remember_handed(&result)?;
-        self.last_result = Some(result.clone());
+        self.offer_result(&result)?;
         Ok(Some(result))
+    }
+
+    /// Now and then keeps a copy of a result for an answer that nobody asks for.
+    fn offer_result(&mut self, result: &Bound<'py, PyAny>) -> Checked<()> {
+        if self.results.is_multiple_of(RESULTS_PER_COPY) {
+            let copy = self.walker.copy(result).map_err(Halt::abort)?;
+            self.last_result = Some(copy.into_bound(self.py));
+        }
+        self.results += 1;
+        Ok(())
     }
 
     pub(super) fn make_unknown(
@@ -128,7 +147,10 @@ impl<'py> PyHost<'_, 'py> {
         self.tally.evaluated(BuiltIn::Restore);
         let mut before = Before::default();
         self.before_reading(&mut before)?;
-        let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
+        let container = self
+            .container
+            .unbounded(self.py, &self.parts.machine, faults)
+            .map_err(|error| self.blame_container(error))?;
         let injections = self.injections(faults)?;
         let mut driven = Driven::default();
         let returned = self
@@ -141,7 +163,9 @@ impl<'py> PyHost<'_, 'py> {
             .finish_with(returned, "restore", &injections, &mut driven);
         out.suspensions = driven.suspensions;
         [out.cancelled, out.state_error] = driven.injected;
-        self.container.collect(self.py, container, out)?;
+        self.container
+            .collect(self.py, container, out)
+            .map_err(|error| self.blame_container(error))?;
         self.trace
             .restored(result.as_ref().err(), out, faults, self.settings);
         self.digest_call(Outcome::Accepted, out)
@@ -164,6 +188,7 @@ impl<'py> PyHost<'_, 'py> {
                     let halt = self.blame(error, "restore");
                     return Err(prefix(halt, "restore raised "));
                 }
+                self.refusal = Some(error);
                 false
             }
         };
@@ -198,7 +223,11 @@ impl<'py> PyHost<'_, 'py> {
     ) -> Checked<()> {
         match before.state {
             Some(expected) => self.look_after_reading(expected, before, who),
-            None => Ok(()),
+            None => {
+                // Nobody looked, so the fingerprint known so far may be out of date.
+                self.state.touched();
+                Ok(())
+            }
         }
     }
 
@@ -236,10 +265,6 @@ impl<'py> PyHost<'_, 'py> {
         }
         if self.pure_step {
             before.event = Some(self.print_for_purity(event)?);
-            if self.pristine.is_some() {
-                let machine = self.parts.machine.object.clone();
-                before.machine = Some(self.print_for_purity(&machine)?);
-            }
             self.check_handed_event(event)?;
         }
         Ok(())
@@ -253,7 +278,7 @@ impl<'py> PyHost<'_, 'py> {
         event: &Bound<'py, PyAny>,
     ) -> Checked<()> {
         match before.event {
-            Some(expected) => self.look_after_transition(expected, outcome, before, event),
+            Some(expected) => self.look_after_transition(expected, outcome, event),
             None => Ok(()),
         }
     }
@@ -262,7 +287,6 @@ impl<'py> PyHost<'_, 'py> {
         &mut self,
         expected: Fingerprint,
         outcome: Outcome,
-        before: &Before<'py>,
         event: &Bound<'py, PyAny>,
     ) -> Checked<()> {
         self.tally.evaluated(BuiltIn::Purity);
@@ -270,11 +294,17 @@ impl<'py> PyHost<'_, 'py> {
             let shown = self.settings.show(event);
             return Err(self.fail_with("purity", format!("stf changed its input, now {shown}")));
         }
-        let Some(expected) = before.machine else {
+        let Some((_, pristine)) = &self.pristine else {
             return Ok(());
         };
+        let pristine = *pristine;
         let machine = self.parts.machine.object.clone();
-        if self.print_for_purity(&machine)? != expected {
+        let print = self.walker.fingerprint(&machine).map_err(Halt::abort)?;
+        if pristine.nodes > 1 {
+            // To look at an object without fields costs next to nothing.
+            self.purity.spend(print.nodes);
+        }
+        if print != pristine {
             let name = &self.driver.machine;
             let message = format!(
                 "stf changed the machine object {name} (outcome {outcome:?}): what it remembers is lost in a crash"

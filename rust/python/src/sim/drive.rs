@@ -16,6 +16,9 @@ thread_local! {
     static PASSED: Cell<u32> = const { Cell::new(0) };
 }
 
+/// A coroutine that suspends more often in one call waits for something that never comes.
+const MAX_SUSPENSIONS: u32 = 1 << 20;
+
 /// An object to throw in at the n-th suspension (counted from 1).
 #[derive(Debug)]
 pub struct Injection<'py> {
@@ -130,12 +133,17 @@ impl Driver {
                 driven.injected[injection.kind as usize] = true;
                 sent = throw(coroutine, &injection.exception)
                     .map_err(|error| self.explain(py, error, what))?;
-            } else if value.is_none() {
+            } else if value.is_none() && driven.suspensions < MAX_SUSPENSIONS {
                 sent = send(coroutine);
             } else {
                 // Close first, so that `finally` blocks run here and not when memory is collected.
                 coroutine.call_method0(intern!(py, "close"))?;
-                return Err(self.needs_loop(what, &format!("it awaits {}", type_name(&value))));
+                let why = if value.is_none() {
+                    format!("it suspended {MAX_SUSPENSIONS} times and is not done")
+                } else {
+                    format!("it awaits {}", type_name(&value))
+                };
+                return Err(self.needs_loop(what, &why));
             }
         }
     }
@@ -221,7 +229,11 @@ fn send<'py>(coroutine: &Bound<'py, PyAny>) -> Sent<'py> {
 
 fn throw<'py>(coroutine: &Bound<'py, PyAny>, exception: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
     let py = coroutine.py();
-    match coroutine.call_method1(intern!(py, "throw"), (exception,)) {
+    let Some(method) = coroutine.getattr_opt(intern!(py, "throw"))? else {
+        // A bare awaitable has nothing to catch it with.
+        return Err(PyErr::from_value(exception.clone()));
+    };
+    match method.call1((exception,)) {
         Ok(value) => Ok(Sent::Yielded(value)),
         Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => error
             .value(py)

@@ -1,11 +1,10 @@
 //! The container that `stf` and `restore` fill, and what is read out of it.
 
-use fasm_core::host::{Emissions, Emitted, Halt};
+use fasm_core::host::{Emissions, Emitted};
 use fasm_core::step::CallFaults;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::host::Checked;
 use super::parts::Machine;
 use crate::container::{Actions, Entry};
 use crate::errors::InvalidArgument;
@@ -23,20 +22,35 @@ impl<'py> Container<'py> {
         py: Python<'py>,
         machine: &Machine<'py>,
         faults: &CallFaults,
-    ) -> Checked<Bound<'py, PyAny>> {
-        if let Some(make) = &machine.new_actions {
-            return make.call0().map_err(Halt::abort);
-        }
-        let actions = match self.spare.take() {
-            Some(spare) => spare,
-            None => Actions::create(py, None)
-                .map_err(Halt::abort)?
-                .into_bound(py),
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let made = machine.new_actions.as_ref().map(Bound::call0);
+        let actions = made.unwrap_or_else(|| self.usual(py))?;
+        Ok(armed(actions, faults))
+    }
+
+    /// A container without a limit: the machine's own, if that has none.
+    pub fn unbounded(
+        &mut self,
+        py: Python<'py>,
+        machine: &Machine<'py>,
+        faults: &CallFaults,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut actions = match &machine.new_actions {
+            Some(make) => make.call0()?,
+            None => self.usual(py)?,
         };
-        if faults.actions_full > 0 {
-            actions.get().arm(faults.actions_full as usize);
+        if machine.new_actions.is_some() && !actions.getattr(intern!(py, "capacity"))?.is_none() {
+            actions = self.usual(py)?;
         }
-        Ok(actions.into_any())
+        Ok(armed(actions, faults))
+    }
+
+    fn usual(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self.spare.take() {
+            Some(spare) => spare,
+            None => Actions::create(py, None)?.into_bound(py),
+        }
+        .into_any())
     }
 
     /// Moves what the call added to `out`.
@@ -45,10 +59,10 @@ impl<'py> Container<'py> {
         py: Python<'py>,
         container: Bound<'py, PyAny>,
         out: &mut Emissions<Bound<'py, PyAny>>,
-    ) -> Checked<()> {
+    ) -> PyResult<()> {
         let actions = match container.cast_into_exact::<Actions>() {
             Ok(actions) => actions,
-            Err(other) => return read_foreign(&other.into_inner(), out).map_err(Halt::abort),
+            Err(other) => return read_foreign(&other.into_inner(), out),
         };
         let taken = actions.get().take();
         out.adds = taken.adds as u32;
@@ -74,6 +88,16 @@ impl<'py> Container<'py> {
         }
         Ok(())
     }
+}
+
+/// Makes the planned add raise. A container of the user's own cannot be told to.
+fn armed<'py>(actions: Bound<'py, PyAny>, faults: &CallFaults) -> Bound<'py, PyAny> {
+    if faults.actions_full > 0
+        && let Ok(ours) = actions.cast_exact::<Actions>()
+    {
+        ours.get().arm(faults.actions_full as usize);
+    }
+    actions
 }
 
 /// Reads a container of the user's own.

@@ -21,10 +21,12 @@ impl<'py> Handed<'py> {
     /// Remembers what the object is now. Gives the nodes walked for it.
     pub fn remember(&mut self, object: &Bound<'py, PyAny>, walker: &mut Walker) -> PyResult<u64> {
         let address = object.as_ptr() as usize;
-        if self.prints.contains_key(&address) {
-            return Ok(0);
-        }
         let print = walker.fingerprint(object)?;
+        // An object that is handed over again counts from then on: its owner may have changed it in between.
+        if let Some((_, known)) = self.prints.get_mut(&address) {
+            *known = print;
+            return Ok(print.nodes);
+        }
         if self.order.len() >= REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {

@@ -5,6 +5,7 @@ use fasm_core::host::{Commit, Emissions, Event, Halt, Host, Outcome, Standing};
 use fasm_core::schedule::Schedule;
 use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use super::calls::Before;
 use super::clock::Pace;
@@ -20,9 +21,9 @@ use super::state::State;
 use super::tally::{Became, BuiltIn, Tally};
 use super::trace::Trace;
 use super::watch::Watch;
-use crate::events::Fired;
+use crate::events::{Fired, TrackedAction};
 use crate::rng::Rng;
-use crate::walk::Walker;
+use crate::walk::{Fingerprint, Walker};
 
 pub type Checked<T> = Result<T, Halt<PyErr>>;
 
@@ -62,10 +63,16 @@ pub struct PyHost<'a, 'py> {
     pub(super) ids: IdTable,
     pub(super) container: Container<'py>,
     pub(super) handed: Handed<'py>,
-    /// What the machine was when the seed began, if it has anything that could change.
-    pub(super) pristine: Option<Bound<'py, PyAny>>,
+    /// What the machine was when the seed began, if it can remember anything, and its fingerprint.
+    pub(super) pristine: Option<(Bound<'py, PyAny>, Fingerprint)>,
+    /// A result for answers that nobody asked for, and how many there were so far.
     pub(super) last_result: Option<Bound<'py, PyAny>>,
+    pub(super) results: u64,
+    /// Whether every id so far was an int.
+    pub(super) int_ids: bool,
     pub(super) refusal: Option<PyErr>,
+    /// What was seen before a transition that is about to commit to a store.
+    pub(super) before_commit: Before<'py>,
     /// Counts transitions, for laws that run every n-th time.
     pub(super) round: u64,
 }
@@ -77,6 +84,11 @@ impl<'py> Host for PyHost<'_, 'py> {
     #[inline]
     fn duplicate(&self, object: &Self::Obj) -> Self::Obj {
         object.clone()
+    }
+
+    fn preserve(&mut self, object: &Self::Obj) -> Checked<Self::Obj> {
+        let copy = self.walker.copy(object).map_err(Halt::abort)?;
+        Ok(copy.into_bound(self.py))
     }
 
     #[inline]
@@ -109,6 +121,10 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.trace.plan(plan);
     }
 
+    fn note_absent(&mut self) {
+        self.trace.absent();
+    }
+
     fn source(&mut self, source: u32) -> Checked<Option<Self::Obj>> {
         self.reading(|host| host.make_input(source))
     }
@@ -122,14 +138,23 @@ impl<'py> Host for PyHost<'_, 'py> {
     ) -> Checked<Outcome> {
         self.plan_source = Self::kind_of(event);
         let object = self.event(event, now_ms).map_err(Halt::abort)?;
-        self.trace.event(&object, self.settings);
+        let source = self
+            .plan_source
+            .map(|source| &*self.parts.sources[source as usize].name);
+        self.trace.event(source, &object, self.settings);
         self.digest_object(&object).map_err(Halt::abort)?;
         let mut before = Before::default();
         self.before_transition(faults, &object, &mut before)?;
         if let Err(error) = self.state.begin(&self.driver) {
-            return self.interrupted_by(error);
+            let outcome = self.interrupted_by(error)?;
+            self.trace
+                .outcome(outcome, self.refusal.as_ref(), out, faults, self.settings);
+            return Ok(outcome);
         }
-        let container = self.container.fresh(self.py, &self.parts.machine, faults)?;
+        let container = self
+            .container
+            .fresh(self.py, &self.parts.machine, faults)
+            .map_err(|error| self.blame_container(error))?;
         let injections = self.injections(faults)?;
         let mut driven = Driven::default();
         let returned = self
@@ -150,7 +175,9 @@ impl<'py> Host for PyHost<'_, 'py> {
             }
             Err(error) => self.refused(error, &injections)?,
         };
-        self.container.collect(self.py, container, out)?;
+        self.container
+            .collect(self.py, container, out)
+            .map_err(|error| self.blame_container(error))?;
         self.after_transition(outcome, &before, &object)?;
         self.digest_call(outcome, out).map_err(Halt::abort)?;
         self.trace
@@ -161,11 +188,14 @@ impl<'py> Host for PyHost<'_, 'py> {
                 .rollback(&self.driver)
                 .map_err(|error| self.blame(error, "state:rollback"))?;
             self.check_atomicity(&before, outcome)?;
+        } else if self.state.is_transaction() {
+            self.before_commit = before;
         }
         Ok(outcome)
     }
 
     fn commit(&mut self) -> Checked<Commit> {
+        let before = std::mem::take(&mut self.before_commit);
         let Err(error) = self.state.commit(&self.driver) else {
             return Ok(Commit::Done);
         };
@@ -174,6 +204,8 @@ impl<'py> Host for PyHost<'_, 'py> {
         }
         let retry = Settings::is_retryable(self.py, &error);
         self.refusal = Some(error);
+        self.state.touched();
+        self.check_atomicity(&before, Outcome::Interrupted)?;
         Ok(if retry {
             Commit::Retry
         } else {
@@ -244,7 +276,7 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn can_invent(&self) -> bool {
-        self.parts.unknown.is_some() || self.last_result.is_some()
+        self.parts.unknown.is_some() || (self.int_ids && self.last_result.is_some())
     }
 
     fn invent(&mut self) -> Checked<Option<(Self::Obj, Self::Obj)>> {
@@ -273,28 +305,34 @@ impl<'py> Host for PyHost<'_, 'py> {
     fn enter_id(&mut self, id: &Self::Obj, slot: u32, again: bool) -> Checked<Standing> {
         self.ids
             .enter(id, slot, again)
-            .map_err(|error| self.blame(error, "ids"))
+            .map_err(|error| self.blame_id(error, id))
     }
 
     fn find_id(&mut self, id: &Self::Obj) -> Checked<Option<u32>> {
-        self.ids.find(id).map_err(|error| self.blame(error, "ids"))
+        self.ids.find(id).map_err(|error| self.blame_id(error, id))
     }
 
     fn retire_id(&mut self, id: &Self::Obj) -> Checked<()> {
         self.ids
             .retire(id)
-            .map_err(|error| self.blame(error, "ids"))
+            .map_err(|error| self.blame_id(error, id))
     }
 
     fn was_completed(&mut self, id: &Self::Obj) -> Checked<bool> {
         self.ids
             .was_completed(id)
-            .map_err(|error| self.blame(error, "ids"))
+            .map_err(|error| self.blame_id(error, id))
     }
 
     fn note_emitted(&mut self, action: &Self::Obj) -> Checked<()> {
         self.tally.evaluated(BuiltIn::Ids);
         self.note_action(action, Became::Emitted);
+        if self.int_ids
+            && let Ok(tracked) = action.cast::<TrackedAction>()
+        {
+            let id = tracked.get().id.bind(self.py);
+            self.int_ids = id.is_exact_instance_of::<PyInt>();
+        }
         self.remember_handed(action)
     }
 

@@ -7,6 +7,7 @@ use pyo3::types::PyBool;
 
 use super::calls::Before;
 use super::host::{Checked, PyHost};
+use super::parts::Law;
 use fasm_core::host::Halt;
 
 /// How one law judged.
@@ -15,7 +16,7 @@ enum Verdict {
     Broken(String),
 }
 
-impl PyHost<'_, '_> {
+impl<'py> PyHost<'_, 'py> {
     /// Every `@always` and `@sometimes`, in order of definition.
     pub(super) fn check_always(&mut self) -> Checked<()> {
         self.round += 1;
@@ -31,6 +32,7 @@ impl PyHost<'_, '_> {
             if let Verdict::Broken(message) = self.ask(index, Kind::Always)? {
                 broken.push((self.parts.always[index].name.to_string(), message));
             }
+            self.after_each(&before, Kind::Always, index)?;
         }
         if let Some(failure) = self.worst(broken) {
             return Err(failure);
@@ -40,6 +42,7 @@ impl PyHost<'_, '_> {
             if self.reaches(index)? {
                 self.tally.sometimes[index].1 += 1;
             }
+            self.after_each(&before, Kind::Sometimes, index)?;
         }
         self.after_reading(&before, format_args!("a law (@always or @sometimes)"))
     }
@@ -54,11 +57,29 @@ impl PyHost<'_, '_> {
             if let Verdict::Broken(message) = self.ask(index, Kind::Settled)? {
                 broken.push((self.parts.settled[index].name.to_string(), message));
             }
+            self.after_each(&before, Kind::Settled, index)?;
         }
         if let Some(failure) = self.worst(broken) {
             return Err(failure);
         }
         self.after_reading(&before, format_args!("a @settled law"))
+    }
+
+    /// Where a violation of `purity` is explained, each law is looked at on its own.
+    fn after_each(&mut self, before: &Before<'py>, kind: Kind, index: usize) -> Checked<()> {
+        if !before.explains() {
+            return Ok(());
+        }
+        let name = Rc::clone(&self.law(kind, index).name);
+        self.after_reading(before, format_args!("law {name}"))
+    }
+
+    fn law(&self, kind: Kind, index: usize) -> &Law<'py> {
+        match kind {
+            Kind::Always => &self.parts.always[index],
+            Kind::Sometimes => &self.parts.sometimes[index],
+            Kind::Settled => &self.parts.settled[index],
+        }
     }
 
     /// The first law that broke is the failure; its message names the others.
@@ -76,10 +97,7 @@ impl PyHost<'_, '_> {
     }
 
     fn ask(&mut self, index: usize, kind: Kind) -> Checked<Verdict> {
-        let law = match kind {
-            Kind::Always => &self.parts.always[index],
-            Kind::Settled => &self.parts.settled[index],
-        };
+        let law = self.law(kind, index);
         let returned = law.check.call1((&self.state.object,));
         // Nearly every law is a plain method that returns None.
         if let Ok(answer) = &returned
@@ -129,5 +147,6 @@ impl PyHost<'_, '_> {
 #[derive(Clone, Copy)]
 enum Kind {
     Always,
+    Sometimes,
     Settled,
 }

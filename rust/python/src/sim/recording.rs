@@ -155,6 +155,15 @@ fn plain_step<'py>(
         let names: Vec<_> = names.map(|&source| sources.get(source as usize)).collect();
         dict.set_item("declined", names)?;
     }
+    if !step.plan.zombies.is_empty() {
+        let origins: Vec<_> = step
+            .plan
+            .zombies
+            .iter()
+            .map(|of| (of.step, of.place))
+            .collect();
+        dict.set_item("zombies", origins)?;
+    }
     if step.plan.advance_ms > 0 {
         dict.set_item("advance_ms", step.plan.advance_ms)?;
     }
@@ -196,6 +205,11 @@ fn read_step(stored: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<Recorded
     if stored.contains("declined")? {
         for name in field::<Vec<String>>(stored, "declined")? {
             plan.declined.push(source_named(&name, sources)?);
+        }
+    }
+    if stored.contains("zombies")? {
+        for (step, place) in field::<Vec<(u64, u32)>>(stored, "zombies")? {
+            plan.zombies.push(Origin { step, place });
         }
     }
     if let Some(advance) = stored.get_item("advance_ms")? {

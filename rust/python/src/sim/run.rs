@@ -10,9 +10,11 @@ use fasm_core::planner::{Planner, Wishes};
 use fasm_core::player::{Player, Skipped};
 use fasm_core::recording::Recording;
 use fasm_core::rng::{ChaCha8, SCENARIO_STREAM};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyType};
 
+use super::calls::Before;
 use super::clock::Pace;
 use super::digest::Digest;
 use super::drive::Driver;
@@ -28,7 +30,7 @@ use super::tally::{BuiltIn, Tally};
 use super::trace::Trace;
 use super::watch::{ATOMICITY_NODES, PURITY_NODES, Watch};
 use crate::rng::Rng;
-use crate::walk::Walker;
+use crate::walk::{Fingerprint, Walker};
 
 /// What decides what happens.
 #[derive(Debug)]
@@ -154,7 +156,7 @@ impl Simulation {
         let (end, failure) = match outcome {
             Ok(end) => (Some(end), None),
             Err(Halt::Failed(failure)) => (None, Some(*failure)),
-            Err(Halt::Abort(error)) => return Err(*error),
+            Err(Halt::Abort(error)) => return Err(placed(py, *error, &order.script, host.step)),
         };
         let recording = core.recording().map(std::mem::take).map(|mut recording| {
             recording.initial = std::mem::take(&mut host.initial_draws);
@@ -235,7 +237,7 @@ impl Simulation {
             draws.start_log();
         }
         let pristine = pristine(&parts.machine.object, walker)?;
-        if let Some(pristine) = &pristine {
+        if let Some((pristine, _)) = &pristine {
             parts.machine = Machine::of(walker.copy(pristine)?.into_bound(py))?;
         }
         let limit = order
@@ -274,7 +276,10 @@ impl Simulation {
             handed: Handed::default(),
             pristine,
             last_result: None,
+            results: 0,
+            int_ids: true,
             refusal: None,
+            before_commit: Before::default(),
             round: 0,
         })
     }
@@ -317,20 +322,30 @@ impl PyHost<'_, '_> {
     }
 }
 
-/// A copy of a machine object that has fields, so that nothing it remembers survives a crash.
+/// Notes in a usage error where it came up, so that it can be found again.
+fn placed(py: Python<'_>, error: PyErr, script: &Script, step: u64) -> PyErr {
+    if let Script::Seed { seed, .. } = script
+        && error.is_instance_of::<PyException>(py)
+    {
+        let note = format!("seed {seed}, step {step}");
+        if let Err(other) = error.value(py).call_method1("add_note", (note,)) {
+            return other;
+        }
+    }
+    error
+}
+
+/// A copy of a machine object, so that nothing it remembers survives a crash, and its fingerprint.
 fn pristine<'py>(
     machine: &Bound<'py, PyAny>,
     walker: &mut Walker,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+) -> PyResult<Option<(Bound<'py, PyAny>, Fingerprint)>> {
     if machine.is_instance_of::<PyType>() || machine.is_instance_of::<PyModule>() {
         return Ok(None);
     }
-    let has_fields = walker.fingerprint(machine)?.nodes > 1;
-    Ok(if has_fields {
-        Some(walker.copy(machine)?.into_bound(machine.py()))
-    } else {
-        None
-    })
+    let copy = walker.copy(machine)?.into_bound(machine.py());
+    let print = walker.fingerprint(&copy)?;
+    Ok(Some((copy, print)))
 }
 
 fn end_name(end: End) -> &'static str {

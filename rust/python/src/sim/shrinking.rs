@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fasm_core::recording::Recording;
 use fasm_core::shrink::{Replay, Shrinker};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use super::parts::Parts;
@@ -90,7 +91,13 @@ impl Replay for Search<'_, '_> {
                 self.simulation
                     .run_once(py, parts, order, &mut tally, self.walker)
             })
-            .map_err(Some)?;
+            .map(Some)
+            .or_else(|error| {
+                // What a candidate made impossible (an empty choice, say) is just not this failure.
+                let leaves = !error.is_instance_of::<PyException>(py);
+                if leaves { Err(Some(error)) } else { Ok(None) }
+            })?;
+        let Some(ran) = ran else { return Ok(None) };
         let same_law = ran.failure.is_some_and(|failure| failure.law == self.law);
         if !same_law || self.kind.as_ref().is_some_and(|kind| *kind != ran.kind) {
             return Ok(None);

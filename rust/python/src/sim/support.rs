@@ -8,9 +8,13 @@ use pyo3::types::PyTuple;
 
 use super::drive::{Injected, Injection};
 use super::host::{Checked, PyHost};
+use super::settings::Settings;
 use super::tally::Became;
 use crate::errors::InvalidArgument;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
+
+/// A store may be busy this often in a row when the state is only read.
+const MAX_READS: u32 = 6;
 
 impl<'py> PyHost<'_, 'py> {
     /// An error from user code becomes a failure of `law`, unless it must leave at once.
@@ -29,6 +33,30 @@ impl<'py> PyHost<'_, 'py> {
             || error.is_instance_of::<InvalidArgument>(self.py)
     }
 
+    /// An id that cannot be hashed or compared.
+    pub(super) fn blame_id(&self, error: PyErr, id: &Bound<'py, PyAny>) -> Halt<PyErr> {
+        if self.must_leave(&error) {
+            return Halt::abort(error);
+        }
+        let (id, what) = (
+            self.settings.show(id),
+            self.settings.describe(self.py, &error),
+        );
+        Self::invalid(format!("id {id} cannot be looked up: {what}"))
+    }
+
+    /// The machine's own container does not do what `ActionsContainer` asks for.
+    pub(super) fn blame_container(&self, error: PyErr) -> Halt<PyErr> {
+        if self.must_leave(&error) {
+            return Halt::abort(error);
+        }
+        let what = self.settings.describe(self.py, &error);
+        Self::invalid(format!(
+            "new_actions of {}: its container cannot be used: {what}",
+            self.driver.machine
+        ))
+    }
+
     pub(super) fn invalid(message: String) -> Halt<PyErr> {
         Halt::abort(InvalidArgument::new_err(message))
     }
@@ -45,10 +73,26 @@ impl<'py> PyHost<'_, 'py> {
     }
 
     /// Runs `read` inside a transaction that is rolled back, where the state is one.
-    pub(super) fn reading<T>(&mut self, read: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+    ///
+    /// A store that is busy by itself says nothing about the machine: then it is read again.
+    pub(super) fn reading<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Checked<T>,
+    ) -> Checked<T> {
         if !self.state.is_transaction() {
             return read(self);
         }
+        for _ in 1..MAX_READS {
+            match self.read_once(&mut read) {
+                Err(Halt::Failed(_)) if self.was_busy() => {}
+                outcome => return outcome,
+            }
+        }
+        self.read_once(&mut read)
+    }
+
+    fn read_once<T>(&mut self, read: &mut impl FnMut(&mut Self) -> Checked<T>) -> Checked<T> {
+        self.cause = None;
         self.state
             .begin(&self.driver)
             .map_err(|error| self.blame(error, "state:begin"))?;
@@ -57,6 +101,14 @@ impl<'py> PyHost<'_, 'py> {
             .rollback(&self.driver)
             .map_err(|error| self.blame(error, "state:rollback"))?;
         outcome
+    }
+
+    /// Whether the last failure is a store's that asks to be tried again.
+    fn was_busy(&self) -> bool {
+        let (py, settings) = (self.py, self.settings);
+        self.cause.as_ref().is_some_and(|error| {
+            settings.is_store_error(py, error) && Settings::is_retryable(py, error)
+        })
     }
 
     pub(super) fn event(
@@ -183,7 +235,7 @@ impl<'py> PyHost<'_, 'py> {
 
     /// `stf` may return the new state; it must be of the same type.
     pub(super) fn take_returned_state(&mut self, returned: Bound<'py, PyAny>) -> Checked<()> {
-        if returned.is_none() {
+        if returned.is_none() || returned.is(&self.state.object) {
             return Ok(());
         }
         let (given, wanted) = (returned.get_type(), self.state.object.get_type());
@@ -206,7 +258,7 @@ impl<'py> PyHost<'_, 'py> {
 
     /// After a crash the machine object is what it was when the seed began.
     pub(super) fn renew_machine(&mut self) -> PyResult<()> {
-        if let Some(pristine) = &self.pristine {
+        if let Some((pristine, _)) = &self.pristine {
             let fresh = self.walker.copy(pristine)?.into_bound(self.py);
             self.parts.machine = super::parts::Machine::of(fresh)?;
         }

@@ -85,14 +85,22 @@ impl Trace {
         }
     }
 
-    pub fn source(&mut self, name: &str) {
+    pub fn absent(&mut self) {
         if let Some(entry) = &mut self.current {
-            entry.source = Some(name.to_owned());
+            entry.kind = "";
+            entry.source = None;
         }
     }
 
-    pub fn event(&mut self, event: &Bound<'_, PyAny>, settings: &Settings) {
+    pub fn source(&mut self, name: Option<&str>) {
         if let Some(entry) = &mut self.current {
+            entry.source = name.map(str::to_owned);
+        }
+    }
+
+    pub fn event(&mut self, source: Option<&str>, event: &Bound<'_, PyAny>, settings: &Settings) {
+        if let Some(entry) = &mut self.current {
+            entry.source = source.map(str::to_owned);
             entry.event = Some(settings.show(event));
         }
     }
@@ -138,7 +146,12 @@ impl Trace {
             entry.error = refusal.map(|error| Python::attach(|py| settings.describe(py, error)));
         }
         entry.emitted = emitted(out, settings);
-        entry.faults.extend(struck(out, faults, "crash_commit"));
+        let faults = CallFaults {
+            // What was not accepted had no commit to crash before.
+            crash: faults.crash && outcome == Outcome::Accepted,
+            ..*faults
+        };
+        entry.faults.extend(struck(out, &faults, "crash_commit"));
     }
 
     pub fn restored(
