@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fasm import _native
-from fasm.sim._session import Broken, Session
+from fasm.sim._session import Broken, Session, spec_for_replay
 
 TRACE_STEPS: Final = 100_000
 """How many of the last steps are told."""
@@ -45,31 +45,37 @@ def explain(session: Session, broken: Broken) -> Explained:
     """Records the failing seed, shrinks it and replays the result in words."""
     native = _native.Simulation(session.spec)  # its counts are thrown away
     seed = broken.seed
-    again = native.run(session.parts(), seed, session.swarms(seed), None, True, 0, None)
+    again = native.run(session.parts(), seed, session.swarms(seed), None, True, TRACE_STEPS, None)
     if again["failure"] is None or (again["failure"][0], again["step"]) != (broken.law, broken.step):
         return _unreproducible(broken, again)
     recording: _native.Recording = again["recording"]
     options = session.options
-    best, replays, cut_short = native.shrink(
+    shrinker = _native.Simulation(spec_for_replay(session.spec, broken.law))
+    best, replays, cut_short = shrinker.shrink(
         session.parts, recording, broken.law, broken.kind, options.shrink_replays, options.shrink_s
     )
     message, trace = tell(session, best, broken.law)
-    if message is None:
-        return _unreproducible(broken, again)
+    if message is None:  # the seed shows it, its record does not: no reason to call it something else
+        message = f"{broken.message}\n(not made smaller: a replay of its record does not break this law)"
+        return Explained(broken, None, message, main_steps(again))
     return Explained(broken, best, message, trace, replays, cut_short)
 
 
 def tell(session: Session, recording: _native.Recording, law: str) -> tuple[str | None, list[dict[str, Any]]]:
     """Replays a recording in words. Gives the message of the law it breaks, None if it breaks another."""
-    native = _native.Simulation(session.spec)
+    native = _native.Simulation(spec_for_replay(session.spec, law))
     ran = native.replay(session.parts(), recording, TRACE_STEPS, None)
     if ran["failure"] is not None and ran["failure"][0] == law and law in EXPLAINED:
         ran = native.replay(session.parts(), recording, TRACE_STEPS, (ran["step"], law))
-    # Settling is what happens by itself after the steps that matter.
-    trace = [entry for entry in ran["trace"] if entry["step"] <= ran["steps"]]
+    trace = main_steps(ran)
     if ran["failure"] is None or ran["failure"][0] != law:
         return None, trace
     return ran["failure"][1], trace
+
+
+def main_steps(ran: dict[str, Any]) -> list[dict[str, Any]]:
+    """Gives the steps of a run in words. Settling is left out: it happens by itself after what matters."""
+    return [entry for entry in ran["trace"] if entry["step"] <= ran["steps"]]
 
 
 def unexplained(broken: Broken) -> Explained:

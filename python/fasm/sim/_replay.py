@@ -10,9 +10,9 @@ from typing import Any
 from fasm import _native, errors
 from fasm.errors import InvalidArgument, ReplayDiverged, StoreError
 from fasm.sim._difference import first_difference
-from fasm.sim._explain import EXPLAINED, TRACE_STEPS, Explained
+from fasm.sim._explain import EXPLAINED, TRACE_STEPS, Explained, main_steps
 from fasm.sim._repro_file import Repro
-from fasm.sim._session import Bridge, Broken, Session, make_spec
+from fasm.sim._session import Bridge, Broken, Session, make_spec, spec_for_replay
 from fasm.sim._target import split_target
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
@@ -81,7 +81,7 @@ def session_for(plan: ScenarioPlan, options: SimulateOptions, repro: Repro, brid
     options = replace(options, laws=Laws(**repro.laws))
     spec = make_spec(plan, options, bridge)
     spec = replace(spec, settle_base=repro.settle_base, settle_bound=repro.settle_bound)
-    return Session(plan, options, spec)
+    return Session(plan, options, spec_for_replay(spec, repro.law))
 
 
 def replay_once(session: Session, repro: Repro) -> Replayed:
@@ -105,7 +105,7 @@ def replay_once(session: Session, repro: Repro) -> Replayed:
         seed=repro.seed, step=repro.step, law=law, message=message, kind=ran["kind"],
         settling=ran["settling"], steps=repro.original_steps, drawn=dict(repro.drawn), cause=ran["cause"],
     )  # fmt: skip
-    return Replayed(Explained(broken, recording, message, ran["trace"]), difference, ran["steps"])
+    return Replayed(Explained(broken, recording, message, main_steps(ran)), difference, ran["steps"])
 
 
 def _playable(recording: Mapping[str, Any], sources: list[str]) -> dict[str, Any]:
@@ -124,6 +124,8 @@ def fault_kinds(recording: Mapping[str, Any]) -> set[str]:
     for step in recording["steps"]:
         if step["do"] in ("crash", "unknown", "duplicate", "resubmit", "zombie"):
             kinds.add(step["do"])
+        if step.get("zombies"):
+            kinds.add("zombie")
         if step.get("lost"):
             kinds.add("retry")
         if step.get("lost_untracked"):

@@ -151,6 +151,8 @@ def _with_tuples(recording: dict[str, Any]) -> dict[str, Any]:
         step.pop("instance", None)
         if "of" in step:
             step["of"] = tuple(step["of"])
+        if "zombies" in step:
+            step["zombies"] = [tuple(origin) for origin in step["zombies"]]
         if "draws" in step:
             step["draws"] = [tuple(draw) for draw in step["draws"]]
     return {

@@ -105,6 +105,7 @@ STEP: Final[Mapping[str, Shape]] = {
     "faults": Shape(_is_faults, "an object of faults"),
     "restores": Shape(_is_list(_is_faults), "a list of objects of faults"),
     "declined": Shape(_is_list(_is_text), "a list of sources"),
+    "zombies": Shape(_is_list(_is_origin), "a list of [step, place]"),
     "draws": Shape(_is_draws, "a list of draws, each [method, bound, value]"),
     "instance": Shape(
         lambda value: value == ONE_INSTANCE, f'"{ONE_INSTANCE}"; more than one needs a newer fasm'

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fasm import _native
@@ -23,7 +23,9 @@ SETTLE_STEPS: Final = 10_000
 WEIGHT_UNIT: Final = 1_000
 """The native driver counts weights in thousandths."""
 
-Bridge = Callable[[Any, list[tuple[int, int, BaseException]]], tuple[Any, BaseException | None, int, list[bool]]]
+Bridge = Callable[
+    [Any, list[tuple[int, int, BaseException]]], tuple[Any, BaseException | None, int, list[bool]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,19 @@ def make_spec(
         purity=laws.purity,
         dict_order=laws.dict_order,
     )
+
+
+def spec_for_replay(spec: Spec, law: str) -> Spec:
+    """Gives the options to replay a failure with: of the laws that walk the state, only the broken one is on.
+
+    In the run itself `auto` leaves some steps out. A replay, which is shorter, would leave out others, and
+    find nothing, or another breach that the run passed over.
+    """
+
+    def mode(name: str, given: str | float) -> str | float:
+        return "always" if name == law and given is not False else False
+
+    return replace(spec, atomicity=mode("atomicity", spec.atomicity), purity=mode("purity", spec.purity))
 
 
 def make_parts(plan: ScenarioPlan, scenario: Any) -> Parts:
