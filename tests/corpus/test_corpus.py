@@ -56,3 +56,17 @@ def test_exploration_finds_nothing_in_the_fixed_machine(name: str) -> None:
     entry = entry_of(name)
     report = fasm.explore(entry.fixed, depth=8, states=20_000, faults=entry.faults)
     assert report.verdict in (Verdict.PROVED, Verdict.UNDETERMINED)
+
+
+def test_the_table_in_the_docs_says_what_the_runs_show() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpus.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        entry = entry_of(name)
+        failure = fasm.simulate(entry.buggy, seeds=200, steps=200, faults=entry.faults, check=False).failures[
+            0
+        ]
+        row = next(line for line in page.splitlines() if line.startswith(f"| [{name[:3].upper()}]"))
+        assert f"[{name[:3].upper()}]({entry.source})" in row
+        assert f"`{failure.law}`" in row
+        steps = count_steps(failure.trace)
+        assert row.endswith(f"| {steps} |"), (name, steps)
