@@ -10,7 +10,7 @@ from typing import Any
 from fasm import _check, _native
 from fasm.errors import SimulationFailed
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
-from fasm.sim._explain import Explained, tell
+from fasm.sim._explain import EXPLAINED, Explained, tell
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim._stored import replay_stored, store_failure
 from fasm.sim.faults import Faults
@@ -168,4 +168,6 @@ def _explained(session: Session, found: dict[str, Any]) -> Explained:
         seed=0, step=len(recording), law=law, message=message, kind=replayed["kind"],
         settling=recording.settles, steps=len(recording), drawn={}, cause=None,
     )  # fmt: skip
-    return Explained(broken, recording if told is not None else None, told or message, trace)
+    # A replay can name the path in the state; of a cycle only the exploration knows.
+    best = told if told is not None and law in EXPLAINED else message
+    return Explained(broken, recording if told is not None else None, best, trace)
