@@ -39,10 +39,13 @@ impl Recording {
         }
         dict.set_item("steps", steps)?;
         dict.set_item("settles", self.inner.settles)?;
-        let settling = PyList::empty(py);
-        for step in &self.inner.settling {
-            settling.append(plain_step(py, step, &sources)?)?;
-        }
+        // Settling chooses its own steps, so only their draws are worth keeping.
+        let settling = self
+            .inner
+            .settling
+            .iter()
+            .map(|step| plain_draws(&step.draws));
+        let settling: Vec<_> = settling.collect();
         dict.set_item("settling", settling)?;
         Ok(dict)
     }
@@ -57,7 +60,15 @@ impl Recording {
                 .map_err(|_| bad(&format!("{name} is missing")))
         };
         let steps = read_steps(&get("steps")?, &sources)?;
-        let settling = read_steps(&get("settling")?, &sources)?;
+        let mut settling = Vec::new();
+        for draws in get("settling")?.try_iter()? {
+            let (label, plan) = (0, StepPlan::new(StepKind::Unknown));
+            settling.push(RecordedStep {
+                label,
+                plan,
+                draws: read_draws(&draws?)?,
+            });
+        }
         let initial = read_draws(&get("initial")?)?;
         let settles = get("settles")?
             .extract()
