@@ -75,6 +75,11 @@ def make():
     return BankScenario()
 """
 
+FIX = (
+    "state.money -= state.pending.pop(payment_id)",
+    "state.money -= min(state.money, state.pending.pop(payment_id))",
+)
+
 
 class Project:
     """A directory with one module."""

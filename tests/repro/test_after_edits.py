@@ -9,7 +9,7 @@ import pytest
 import fasm
 from fasm import Verdict
 from fasm.errors import InvalidArgument, ReplayDiverged, SimulationFailed
-from tests.repro.project import Project
+from tests.repro.project import FIX, Project
 
 PAY = """    @fasm.source
     def pay(self, rng, state):
@@ -85,7 +85,7 @@ def test_another_scenario_can_be_named(project: Project) -> None:
 
 def test_a_fix_is_told_from_a_failure(project: Project) -> None:
     stored = project.store()
-    project.edit("if payment_id in state.pending:", "if state.pending.get(payment_id, 99) <= state.money:")
+    project.edit(*FIX)
     report = fasm.replay(stored)
     assert (report.verdict, report.ended, report.failures) == (Verdict.PASSED, "fixed", ())
 

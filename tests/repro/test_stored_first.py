@@ -15,9 +15,7 @@ import pytest
 
 import fasm
 from fasm import Faults, Laws, Verdict
-from tests.repro.project import Project
-
-FIX = ("if payment_id in state.pending:", "if state.pending.get(payment_id, 99) <= state.money:")
+from tests.repro.project import FIX, Project
 
 
 def again(project: Project, **options: Any) -> fasm.Report:

@@ -24,6 +24,7 @@ class Repro:
         fasm: The version that wrote it.
         target: The scenario, `module:Name`.
         path: Where the module is found, relative to the current directory; None: outside of it.
+        is_class: Whether the target is a class; otherwise it is a function that makes a scenario.
         machine: The name of the machine.
         law: The broken law.
         kind: The kind of step at which it broke; law and kind make the group of a failure.
@@ -44,6 +45,7 @@ class Repro:
     fasm: str
     target: str
     path: str | None
+    is_class: bool
     machine: str
     law: str
     kind: str

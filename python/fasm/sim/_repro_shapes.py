@@ -72,6 +72,7 @@ HEAD: Final[Mapping[str, Shape]] = {
     "fasm": Shape(_is_text, "a version"),
     "target": Shape(_is_text, "module:Name"),
     "path": Shape(_is_optional(_is_text), "a directory or null"),
+    "is_class": Shape(_is_flag, "true or false"),
     "machine": Shape(_is_text, "a name"),
     "law": Shape(_is_text, "the name of a law"),
     "kind": Shape(_is_text, "a kind of step"),

@@ -66,6 +66,7 @@ def _repro_of(session: Session, explained: Explained, recording: _native.Recordi
         fasm=_native.__version__,
         target=target.name,
         path=target.path,
+        is_class=target.is_class,
         machine=session.plan.machine.name,
         law=broken.law,
         kind=broken.kind,

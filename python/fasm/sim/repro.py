@@ -18,6 +18,7 @@ from fasm import _check
 from fasm.errors import InvalidArgument, SimulationFailed
 from fasm.sim._bridge import LoopBridge
 from fasm.sim._collect import make_failure, make_report, totals_of
+from fasm.sim._pytest_file import as_pytest
 from fasm.sim._replay import Replayed, options_for, replay_once, session_for, state_error
 from fasm.sim._repro_file import Repro, from_text
 from fasm.sim._repro_store import read
@@ -28,7 +29,7 @@ from fasm.sim.plan import inspect_scenario
 from fasm.sim.report import Failure, Report
 from fasm.sim.verdict import Verdict
 
-__all__ = ["Repro", "load", "replay"]
+__all__ = ["Repro", "as_pytest", "load", "replay"]
 
 
 def load(source: str | Path) -> Repro:

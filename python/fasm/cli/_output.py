@@ -1,0 +1,58 @@
+"""What a command prints, and where."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from fasm.sim.report import Report
+from fasm.sim.verdict import Verdict
+
+INTERRUPTED: Final = 130
+
+
+def show(report: Report, *, as_json: bool) -> int:
+    """Prints a report on stdout; gives the exit code of its verdict."""
+    print(report.to_json() if as_json else report)
+    return report.verdict.exit_code
+
+
+@contextlib.contextmanager
+def quiet_stdout(on: bool) -> Iterator[None]:
+    """Sends to stderr whatever the scenario and its workers print, so that stdout holds the report alone."""
+    if not on:
+        yield
+        return
+    try:
+        is_real = sys.stdout.fileno() == 1
+    except (OSError, ValueError, AttributeError):
+        is_real = False  # somebody captures it
+    if not is_real:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def end_early(error: BaseException, *, as_json: bool) -> int:
+    """Prints what a run had found when something that is no Exception ended it."""
+    report = getattr(error, "report", None)
+    code = Verdict.UNDETERMINED.exit_code
+    if isinstance(report, Report):
+        code = show(report, as_json=as_json)
+    if isinstance(error, KeyboardInterrupt):
+        print("fasm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    print(f"fasm: the scenario ended the run: {error!r}", file=sys.stderr)
+    return code
