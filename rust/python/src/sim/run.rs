@@ -247,6 +247,10 @@ impl Simulation {
             .and_then(Result::ok)
             .and_then(|limit| Instant::now().checked_add(limit));
         let done = self.steps_done();
+        let seed = match order.script {
+            Script::Seed { seed, .. } => seed,
+            Script::Recording(_) => 0,
+        };
         Ok(PyHost {
             py,
             parts,
@@ -258,8 +262,8 @@ impl Simulation {
             walker,
             trace: Trace::new(order.trace),
             pace: Pace::new(py, deadline, self.progress.as_ref(), done, &self.stop),
-            atomicity: Watch::new(self.settings.atomicity, ATOMICITY_NODES),
-            purity: Watch::new(self.settings.purity, PURITY_NODES),
+            atomicity: Watch::new(self.settings.atomicity, ATOMICITY_NODES, seed),
+            purity: Watch::new(self.settings.purity, PURITY_NODES, seed),
             step: 0,
             explain: order.explain.clone(),
             cause: None,

@@ -1,13 +1,11 @@
-//! When to look at the whole state: a rule of step numbers and nodes walked, never of the clock.
+//! When to look at the whole state: a rule of seed, step number and nodes walked, never of the clock.
 
 /// How many nodes `auto` may walk per step, on average. Any rejection may be the one that breaks atomicity, while
 /// code that changes what it was only lent does so nearly each time.
-pub const ATOMICITY_NODES: i64 = 8;
-pub const PURITY_NODES: i64 = 1;
+pub const ATOMICITY_NODES: u64 = 32;
+pub const PURITY_NODES: u64 = 2;
 /// What a walk costs beside its nodes, in nodes.
-const WALK: i64 = 2;
-/// What may be saved up, so that a long quiet stretch is not followed by a burst.
-const MAX_CREDIT: i64 = 200;
+const WALK: u64 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
@@ -23,16 +21,22 @@ pub enum Mode {
 pub struct Watch {
     mode: Mode,
     /// Nodes per step.
-    per_step: i64,
-    credit: i64,
+    budget: u64,
+    /// Other seeds look at other steps.
+    salt: u64,
+    /// What the last look cost, and what the one at hand has cost so far.
+    price: u64,
+    spent: u64,
 }
 
 impl Watch {
-    pub fn new(mode: Mode, per_step: i64) -> Self {
+    pub fn new(mode: Mode, budget: u64, seed: u64) -> Self {
         Self {
             mode,
-            per_step,
-            credit: MAX_CREDIT,
+            budget,
+            salt: scatter(seed),
+            price: 0,
+            spent: 0,
         }
     }
 
@@ -40,23 +44,28 @@ impl Watch {
         self.mode == Mode::Off
     }
 
-    /// Whether to look at this step; called once per step.
+    /// Whether to look at this step.
+    #[inline]
     pub fn due(&mut self, step: u64) -> bool {
         match self.mode {
             Mode::Off => false,
             Mode::Always => true,
-            Mode::Rate(rate) => (scatter(step) as f64) < rate * 18_446_744_073_709_551_616.0,
+            Mode::Rate(rate) => {
+                (scatter(step ^ self.salt) as f64) < rate * 18_446_744_073_709_551_616.0
+            }
             Mode::Auto => {
-                self.credit = (self.credit + self.per_step).min(MAX_CREDIT);
-                self.credit > 0
+                if self.spent > 0 {
+                    self.price = std::mem::take(&mut self.spent);
+                }
+                self.price <= self.budget || scatter(step ^ self.salt) % self.price < self.budget
             }
         }
     }
 
     /// Accounts for a walk.
+    #[inline]
     pub fn spend(&mut self, nodes: u64) {
-        let price = i64::try_from(nodes).unwrap_or(i64::MAX / 4) + WALK;
-        self.credit = self.credit.saturating_sub(price);
+        self.spent = self.spent.saturating_add(nodes).saturating_add(WALK);
     }
 }
 
