@@ -148,7 +148,9 @@ impl<O> Driver<O> {
 
     /// Nothing happens for a while.
     fn wait(&mut self, waits: u32) {
-        self.now_ms = self.now_ms.saturating_add_unsigned(WAIT_MS << waits);
+        // A little more than a round number, which a machine could wait for in vain.
+        let wait_ms = (WAIT_MS << waits) + u64::from(waits);
+        self.now_ms = self.now_ms.saturating_add_unsigned(wait_ms);
     }
 
     /// Nothing is left but timers and dead ids; `restore` must say so too.

@@ -13,6 +13,8 @@ use crate::events::{Timer, TrackedAction, UntrackedAction};
 /// Hands out a fresh container per call; reuses the last one when nobody kept it.
 #[derive(Debug, Default)]
 pub struct Container<'py> {
+    /// Whether the last one handed out is of the usual kind, not the machine's own.
+    usual: bool,
     spare: Option<Bound<'py, Actions>>,
 }
 
@@ -23,6 +25,7 @@ impl<'py> Container<'py> {
         machine: &Machine<'py>,
         faults: &CallFaults,
     ) -> PyResult<Bound<'py, PyAny>> {
+        self.usual = machine.new_actions.is_none();
         let made = machine.new_actions.as_ref().map(Bound::call0);
         let actions = made.unwrap_or_else(|| self.usual(py))?;
         Ok(armed(actions, faults))
@@ -35,14 +38,11 @@ impl<'py> Container<'py> {
         machine: &Machine<'py>,
         faults: &CallFaults,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut actions = match &machine.new_actions {
-            Some(make) => make.call0()?,
-            None => self.usual(py)?,
-        };
-        if machine.new_actions.is_some() && !actions.getattr(intern!(py, "capacity"))?.is_none() {
-            actions = self.usual(py)?;
+        let mut actions = self.fresh(py, machine, faults)?;
+        if !self.usual && !actions.getattr(intern!(py, "capacity"))?.is_none() {
+            actions = armed(self.usual(py)?, faults);
         }
-        Ok(armed(actions, faults))
+        Ok(actions)
     }
 
     fn usual(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -83,7 +83,7 @@ impl<'py> Container<'py> {
                 .map(|id| id.into_bound(py)),
         );
         // Whoever kept the container must not see the next transition's actions in it.
-        if is_ours_alone(&actions) {
+        if self.usual && is_ours_alone(&actions) {
             self.spare = Some(actions);
         }
         Ok(())
