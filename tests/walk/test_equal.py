@@ -14,7 +14,6 @@ import pathlib
 import sys
 import typing
 import uuid
-import zoneinfo
 
 import pytest
 
@@ -44,6 +43,7 @@ from tests.walk.samples import (
     Slotted,
     partly,
     with_attributes,
+    zone,
 )
 
 UNEQUAL: dict[str, tuple[Make, Make]] = {
@@ -118,7 +118,7 @@ UNEQUAL: dict[str, tuple[Make, Make]] = {
     "fold": (lambda: datetime.datetime(2026, 2, 3), lambda: datetime.datetime(2026, 2, 3, fold=1)),
     "datetime and subclass": (lambda: datetime.datetime(2026, 2, 3), lambda: MyDateTime(2026, 2, 3)),
     "timedeltas": (lambda: datetime.timedelta(1), lambda: datetime.timedelta(0, 1)),
-    "zones": (lambda: zoneinfo.ZoneInfo("Europe/Paris"), lambda: zoneinfo.ZoneInfo("Europe/Rome")),
+    "zones": (lambda: zone("Europe/Paris"), lambda: zone("Europe/Rome")),
     "uuids": (lambda: uuid.UUID(int=1), lambda: uuid.UUID(int=2)),
     "paths": (lambda: pathlib.PurePosixPath("/a"), lambda: pathlib.PurePosixPath("/b")),
     "kinds of path": (lambda: pathlib.PurePosixPath("a"), lambda: pathlib.PureWindowsPath("a")),

@@ -6,7 +6,7 @@ import dataclasses
 import gc
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, ClassVar, Never
 
 import pytest
@@ -168,7 +168,7 @@ class Springing:
         Trap.spring = property(get, lambda trap, value: vars(trap).update(spring=value))
 
     def __exit__(self, *_: object) -> None:
-        del Trap.spring
+        delattr(Trap, "spring")
 
 
 MUTATIONS = {
@@ -292,7 +292,9 @@ class LoggedSlots:
     fasm_ignore: ClassVar[list[str]] = ["log"]
 
 
-@pytest.mark.parametrize("cls", [Logged, LoggedData, LoggedSlots, lambda *args: LoggedTwice(*args, [])])
+@pytest.mark.parametrize(
+    "cls", [Logged, LoggedData, LoggedSlots, lambda value, log: LoggedTwice(value, log, [])]
+)
 def test_ignored_fields_are_not_compared_and_copied_by_reference(cls: Any) -> None:
     log = ["a"]
     one = cls(1, log)
@@ -346,7 +348,7 @@ def test_an_object_whose_class_is_exchanged_is_of_the_new_class() -> None:
 
 
 def test_what_has_nothing_to_see_is_opaque_and_named_once() -> None:
-    def generate() -> Iterator[int]:
+    def generate() -> Generator[int]:
         yield 1
 
     lock, generator = threading.Lock(), generate()
