@@ -91,6 +91,8 @@ def totals_of(plan: ScenarioPlan, tally: dict[str, Any], seeds: int, invisible: 
     totals.laws = {f"invariant:{law.name}": n for law, n in zip(plan.always, tally["always"], strict=True)}
     totals.laws |= {f"invariant:{name}": n for name, n in zip(plan.settled, tally["settled"], strict=True)}
     totals.laws |= dict.fromkeys(("atomicity", "ids", "purity", "restore", "settle"), 0) | dict(tally["laws"])
+    if plan.recode is None:
+        del totals.laws["codec"]
     totals.laws["exception"] = totals.accepted + totals.rejected + totals.interrupted
     totals.reached = {name: hits for name, (_, hits) in zip(plan.sometimes, tally["sometimes"], strict=True)}
     return totals

@@ -74,6 +74,7 @@ class Parts:
     rejected: Callable[..., Any] | None
     heal: Callable[..., Any] | None
     unknown: Callable[..., Any] | None
+    recode: Callable[[Any], Any] | None
     always: list[tuple[str, int, Callable[..., Any]]]
     sometimes: list[tuple[str, int, Callable[..., Any]]]
     settled: list[tuple[str, int, Callable[..., Any]]]
@@ -150,6 +151,7 @@ def make_parts(plan: ScenarioPlan, scenario: Any) -> Parts:
         rejected=hook("rejected"),
         heal=hook("heal"),
         unknown=hook("unknown"),
+        recode=plan.recode,
         always=[(law.name, law.every, getattr(scenario, law.name)) for law in plan.always],
         sometimes=named(plan.sometimes),
         settled=named(plan.settled),

@@ -62,6 +62,7 @@ class ScenarioPlan:
         settled: The names of the laws for the end.
         hooks: The names of the optional hooks that it has.
         takes_attempt: Whether `execute` has a third parameter.
+        recode: Encodes and decodes a state, where the scenario names a `codec`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ScenarioPlan:
     settled: tuple[str, ...]
     hooks: frozenset[str]
     takes_attempt: bool
+    recode: Callable[[Any], Any] | None
 
 
 def inspect_scenario(factory: Callable[[], Any]) -> ScenarioPlan:
@@ -113,6 +115,7 @@ def inspect_scenario(factory: Callable[[], Any]) -> ScenarioPlan:
         settled=tuple(n for n, mark in marks.items() if isinstance(mark, SettledMark)),
         hooks=hooks,
         takes_attempt=accepts(scenario.execute, 3),
+        recode=_recode(scenario, name),
     )
 
 
@@ -138,6 +141,21 @@ def _machine(scenario: Any, name: str) -> MachinePlan:
     if machine is None:
         raise InvalidArgument(f"{name}: has no attribute `machine`, the machine under test")
     return inspect_machine(machine, f"{name}.machine")
+
+
+def _recode(scenario: Any, name: str) -> Callable[[Any], Any] | None:
+    """Gives the round trip of a state through the codec that the scenario names."""
+    # A plain function as a class attribute would come back bound to the scenario.
+    make = inspect.getattr_static(scenario, "codec", None)
+    make = make.__func__ if isinstance(make, staticmethod) else make
+    if make is None:
+        return None
+    if not callable(make):
+        raise _check.invalid(f"{name}.codec", make, "a function of a type, such as fasm.runtime.json_codec")
+    from fasm.runtime.machine_types import machine_types  # the codecs are no part of a plain simulation
+
+    codec = make(machine_types(scenario.machine).state)
+    return lambda state: codec.decode(codec.encode(state))
 
 
 def _check_methods(scenario: Any, name: str, marks: dict[str, Mark]) -> None:
@@ -177,7 +195,7 @@ def _marks(cls: type) -> Iterator[tuple[str, Mark]]:
 
 def _refuse_slips(cls: type, marks: dict[str, Mark]) -> None:
     """Refuses an unmarked public method that looks like a hook or a decorator: it would never be called."""
-    known = ["initial", "execute", "machine", *HOOKS]
+    known = ["initial", "execute", "machine", "codec", *HOOKS]
     for name, value in _own(cls):
         if name.startswith("_") or name in known or name in marks or not _is_method(value):
             continue

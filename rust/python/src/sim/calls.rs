@@ -221,14 +221,12 @@ impl<'py> PyHost<'_, 'py> {
         before: &Before<'py>,
         who: Arguments<'_>,
     ) -> Checked<()> {
-        match before.state {
-            Some(expected) => self.look_after_reading(expected, before, who),
-            None => {
-                // Nobody looked, so the fingerprint known so far may be out of date.
-                self.state.touched();
-                Ok(())
-            }
+        if let Some(expected) = before.state {
+            return self.look_after_reading(expected, before, who);
         }
+        // Nobody looked, so the fingerprint known so far may be out of date.
+        self.state.touched();
+        Ok(())
     }
 
     fn look_after_reading(
@@ -342,6 +340,42 @@ impl<'py> PyHost<'_, 'py> {
             why.unwrap_or_default()
         );
         Err(self.fail_with("atomicity", message))
+    }
+
+    /// After a crash the state is what a store gives back, where the scenario names a codec.
+    pub(super) fn recode_state(&mut self) -> Checked<()> {
+        let Some(recode) = self.parts.recode.clone() else {
+            return Ok(());
+        };
+        if self.state.is_transaction() {
+            return Ok(());
+        }
+        self.tally.evaluated(BuiltIn::Codec);
+        let stored = recode
+            .call1((&self.state.object,))
+            .map_err(|error| self.blame_codec(error))?;
+        let before = self.state.object.clone();
+        let difference = self
+            .walker
+            .difference(&before, &stored)
+            .map_err(Halt::abort)?;
+        if let Some(found) = difference {
+            let message = format!(
+                "the state does not survive its codec at state{}: {} came back as {}",
+                found.path, found.old, found.new
+            );
+            return Err(self.fail_with("codec", message));
+        }
+        self.state.replace(stored).map_err(Halt::abort)
+    }
+
+    fn blame_codec(&mut self, error: PyErr) -> Halt<PyErr> {
+        if !error.is_instance_of::<pyo3::exceptions::PyException>(self.py) {
+            return Halt::abort(error);
+        }
+        let message = self.settings.describe(self.py, &error);
+        self.cause = Some(error);
+        Halt::failed("codec", message)
     }
 
     fn explains(&self, law: &str) -> bool {

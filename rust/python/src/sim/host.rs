@@ -251,6 +251,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.state
             .crash(&self.driver, self.walker)
             .map_err(|error| self.blame(error, "state:reopen"))?;
+        self.recode_state()?;
         self.renew_machine().map_err(Halt::abort)
     }
 

@@ -53,6 +53,8 @@ pub struct Parts<'py> {
     pub rejected: Option<Bound<'py, PyAny>>,
     pub heal: Option<Bound<'py, PyAny>>,
     pub unknown: Option<Bound<'py, PyAny>>,
+    /// `recode(state)` encodes and decodes a state as a store would.
+    pub recode: Option<Bound<'py, PyAny>>,
     pub always: Vec<Law<'py>>,
     pub sometimes: Vec<Law<'py>>,
     pub settled: Vec<Law<'py>>,
@@ -86,6 +88,7 @@ impl<'py> Parts<'py> {
             rejected: optional("rejected")?,
             heal: optional("heal")?,
             unknown: optional("unknown")?,
+            recode: optional("recode")?,
             always: laws(parts, "always")?,
             sometimes: laws(parts, "sometimes")?,
             settled: laws(parts, "settled")?,

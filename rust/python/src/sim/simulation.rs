@@ -159,6 +159,7 @@ impl Simulation {
     ///
     /// Returns the smallest found, the number of replays used, and what cut the search short, if anything did.
     #[pyo3(signature = (make_parts, recording, law, kind, replays, budget_s, /))]
+    #[allow(clippy::too_many_arguments)]
     fn shrink(
         &self,
         py: Python<'_>,
@@ -168,7 +169,7 @@ impl Simulation {
         kind: String,
         replays: u64,
         budget_s: f64,
-    ) -> PyResult<(Recording, u64, Option<Py<PyAny>>)> {
+    ) -> (Recording, u64, Option<Py<PyAny>>) {
         let (inner, used, cut_short) = shrink(
             self,
             make_parts,
@@ -179,7 +180,7 @@ impl Simulation {
             budget_s,
         );
         let cut_short = cut_short.map(|error| error.into_value(py).into_any());
-        Ok((Recording { inner }, used, cut_short))
+        (Recording { inner }, used, cut_short)
     }
 
     /// Goes through every choice, breadth first.

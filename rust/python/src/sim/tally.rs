@@ -32,10 +32,11 @@ pub enum BuiltIn {
     Purity,
     Restore,
     Settle,
+    Codec,
 }
 
 impl BuiltIn {
-    const NAMES: [&str; 5] = ["atomicity", "ids", "purity", "restore", "settle"];
+    const NAMES: [&str; 6] = ["atomicity", "ids", "purity", "restore", "settle", "codec"];
 }
 
 #[derive(Clone, Copy, Debug)]
