@@ -378,3 +378,7 @@ impl Planner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

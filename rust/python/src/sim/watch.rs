@@ -5,7 +5,7 @@
 pub const ATOMICITY_NODES: u64 = 32;
 pub const PURITY_NODES: u64 = 2;
 /// What a walk costs beside its nodes, in nodes.
-const WALK: u64 = 2;
+const WALK: u64 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
