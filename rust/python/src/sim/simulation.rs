@@ -41,6 +41,8 @@ pub struct Simulation {
     pub(super) stop: AtomicBool,
     tally: Mutex<Tally>,
     opaque: Mutex<Vec<String>>,
+    /// What was learned about the types of the last seed serves the next one.
+    walker: Mutex<Option<Walker>>,
 }
 
 #[pymethods]
@@ -79,6 +81,7 @@ impl Simulation {
             stop: AtomicBool::new(false),
             tally: Mutex::new(tally),
             opaque: Mutex::new(Vec::new()),
+            walker: Mutex::new(None),
         })
     }
 
@@ -231,7 +234,14 @@ impl Simulation {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.settings.traverse(&visit)?;
         visit.call(&self.bridge)?;
-        visit.call(&self.progress)
+        visit.call(&self.progress)?;
+        // A taken lock means that this very thread is moving the walker: what it holds is in use.
+        match self.walker.try_lock() {
+            Ok(walker) => walker
+                .as_ref()
+                .map_or(Ok(()), |walker| walker.traverse(&visit)),
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -248,10 +258,17 @@ impl Simulation {
         let py = parts.py();
         let parts = Parts::read(parts)?;
         let mut tally = self.new_tally();
-        let mut walker = Walker::new(self.settings.dict_order);
+        let known = self.lock_walker().take();
+        let mut walker = known.unwrap_or_else(|| Walker::new(self.settings.dict_order));
         let ran = self.run_once(py, parts, order, &mut tally, &mut walker);
         self.keep(tally, walker.opaque());
+        let replaced = self.lock_walker().replace(walker);
+        drop(replaced);
         ran
+    }
+
+    fn lock_walker(&self) -> MutexGuard<'_, Option<Walker>> {
+        self.walker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn new_tally(&self) -> Tally {

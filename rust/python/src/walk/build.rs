@@ -49,7 +49,7 @@ impl<'py> Builder<'py> {
 
     fn empty(&self) -> PyResult<Plan> {
         Ok(Plan {
-            _ty: self.ty.clone().unbind(),
+            ty: self.ty.clone().unbind(),
             base: self.solid()?.unbind(),
             version: 0,
             name: qualified_name(&self.ty)?,

@@ -11,6 +11,7 @@
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::InvalidArgument;
 
@@ -135,6 +136,11 @@ impl Walker {
     /// Names of the opaque types met so far, in the order of meeting them.
     pub fn opaque(&self) -> &[String] {
         self.plans.opaque()
+    }
+
+    /// For the `__traverse__` of the class that owns the walker.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.plans.traverse(visit)
     }
 
     /// Forgets the opaque types met so far.

@@ -191,7 +191,7 @@ pub enum Make {
 #[derive(Debug)]
 pub struct Plan {
     /// Kept alive, so that its address stays its own.
-    pub _ty: Py<PyType>,
+    pub ty: Py<PyType>,
     /// The type or the nearest base that C code made.
     pub base: Py<PyType>,
     /// The version tag of the type that this plan describes; a change of the class gives it another one.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::build::build;
 use super::plan::Plan;
@@ -101,6 +102,14 @@ impl Plans {
 
     pub fn take_opaque(&mut self) -> Vec<String> {
         std::mem::take(&mut self.opaque)
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for plan in &self.known {
+            visit.call(&plan.ty)?;
+            visit.call(&plan.base)?;
+        }
+        Ok(())
     }
 }
 
