@@ -19,16 +19,16 @@ class Laws:
     """The laws of every machine. All are on; `False` switches one off.
 
     `atomicity` and `purity` walk the state and cost the more the larger it is. They take `"always"`, a rate
-    from 0 to 1, `False`, or `"auto"`: every step while the walk is cheap, thinned out by seed, step number and
-    size, never by the clock, so that a seed finds the same everywhere.
+    from 0 to 1, `False`, or `"auto"`: every step while the walk is cheap, thinned out by seed, step number
+    and size, never by the clock, so that a seed finds the same everywhere.
 
     In numbers, a walk costs as much as there are values in what it visits, and 2 more. With `"auto"`,
-    `atomicity` may spend 32 per transition and `purity` 2 per step, on average. So atomicity is checked after
-    every rejection while the state holds up to 30 values (containers count), after about one in 4 at 100 values
-    and one in 40 at 1,000, and after every injected fault at any size. A look for purity takes several walks, so
-    it is taken at about one step in 10 for a state of two values, one in 100 to 200 at 100 values and one in 500
-    to 2,000 at 1,000, and at the first step of every seed; other seeds look at other steps. `Report.laws` says
-    how often each law was checked.
+    `atomicity` may spend 32 per transition and `purity` 2 per step, on average. So atomicity is checked
+    after every rejection while the state holds up to 30 values (containers count), after about one in 4 at
+    100 values and one in 40 at 1,000, and after every injected fault at any size. A look for purity takes
+    several walks, so it is taken at about one step in 10 for a state of two values, one in 100 to 200 at 100
+    values and one in 500 to 2,000 at 1,000, and at the first step of every seed; other seeds look at other
+    steps. `Report.laws` says how often each law was checked.
 
     Attributes:
         exception: `stf` raises nothing but rejections.

@@ -56,8 +56,8 @@ class Scenario(Protocol[S, I_contra, Id, A, R_contra, U]):
     A fresh object is made per seed. Attributes set in `__init__` are the world: they survive every crash of
     the machine. Any method can be `async def`.
 
-    Where the class names a `codec`, such as `codec = fasm.runtime.json_codec`, the state goes through it at every
-    crash, as through a store; what comes back different breaks the law `codec`.
+    Where the class names a `codec`, such as `codec = fasm.runtime.json_codec`, the state goes through it at
+    every crash, as through a store; what comes back different breaks the law `codec`.
 
     Methods with a decorator: `@source` makes inputs, `@always`, `@sometimes` and `@settled` are laws. At
     least one source is needed. Hooks, looked up by name: `observe`, `accepted`, `rejected`, `heal`,
