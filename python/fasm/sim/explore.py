@@ -13,6 +13,7 @@ from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._explain import EXPLAINED, Explained, tell
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim._stored import replay_stored, store_failure
+from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import SimulateOptions
@@ -86,18 +87,24 @@ def explore(
         settle_steps=None, budget_s=budget_s, jobs=1, executor=None, shrink_replays=0, shrink_s=0,
         max_failures=1, strict=False, check=check, progress=None,
     )  # fmt: skip
+    options = adjust(options)
     session = Session(plan, options, replace(make_spec(plan, options), settle_base=settle_steps))
+    limits = (depth, states, max_faults, wide, in_flight, options.budget_s)
+    return watched(plan, options, None, lambda: _checked(session, limits, started))
+
+
+def _checked(session: Session, limits: tuple[Any, ...], started: float) -> Report:
+    """Replays what is stored, then explores; raises on a failure if that is wanted."""
+    plan, options = session.plan, session.options
     stored = replay_stored(plan, options, None)
     if stored.failures:
         failures = tuple(make_failure(explained, 1) for explained in stored.failures)
         notes = tuple(stored.notes)
-        report = make_report(
-            plan, options, Totals(), failures, "stored", time.perf_counter() - started, notes
-        )
+        elapsed_s = time.perf_counter() - started
+        report = make_report(plan, options, Totals(), failures, "stored", elapsed_s, notes)
     else:
-        limits = (depth, states, max_faults, wide, in_flight, budget_s)
         report = _explore(session, limits, stored.notes, started)
-    if check and report.verdict is Verdict.FAILED:
+    if options.check and report.verdict is Verdict.FAILED:
         raise SimulationFailed(report)
     return report
 

@@ -25,7 +25,7 @@ from fasm.sim._repro_store import read
 from fasm.sim._session import Bridge, Session
 from fasm.sim._stored import replay_line
 from fasm.sim._target import CannotName, import_stored, name_target
-from fasm.sim.plan import inspect_scenario
+from fasm.sim.plan import ScenarioPlan, inspect_scenario
 from fasm.sim.report import Failure, Report
 from fasm.sim.verdict import Verdict
 
@@ -84,14 +84,29 @@ def replay(source: str | Path, *, scenario: Callable[[], Any] | None = None, che
         fasm.errors.InvalidArgument: repro: the text is no stored failure ...: it has format 99, ...
     """
     _check.flag("check", check)
-    started = time.perf_counter()
     repro = load(source)
-    factory = import_stored(repro.target, repro.path) if scenario is None else scenario
     is_file = isinstance(source, Path) or not source.lstrip().startswith("{")
-    session, replayed = _run(repro, factory)
+    factory = import_stored(repro.target, repro.path) if scenario is None else scenario
+    return replay_with(repro, Path(source) if is_file else None, inspect_scenario(factory), check=check)
+
+
+def replay_with(
+    repro: Repro, path: Path | None, plan: ScenarioPlan, *, check: bool, bridge: Bridge | None = None
+) -> Report:
+    """Replays what was read from `path` for a scenario that was looked at; see `replay`."""
+    started = time.perf_counter()
+    options = options_for(repro)
+    options = replace(options, faults=replace(options.faults, error=state_error(repro)))
+
+    def run(bridge: Bridge | None) -> tuple[Session, Replayed]:
+        session = session_for(plan, options, repro, bridge)
+        return session, replay_once(session, repro)
+
+    needs_loop = repro.event_loop and bridge is None
+    session, replayed = _on_loop(plan, run) if needs_loop else run(bridge)
     report = _report(session, repro, replayed, time.perf_counter() - started)
-    if is_file and report.failures:
-        report = replace(report, failures=(_with_file(report.failures[0], Path(source), factory),))
+    if path is not None and report.failures:
+        report = replace(report, failures=(_with_file(report.failures[0], path, plan.factory),))
     if check and replayed.explained is not None:
         raise SimulationFailed(report) from replayed.explained.broken.cause
     if check and replayed.difference is not None:
@@ -99,17 +114,10 @@ def replay(source: str | Path, *, scenario: Callable[[], Any] | None = None, che
     return report
 
 
-def _run(repro: Repro, factory: Callable[[], Any]) -> tuple[Session, Replayed]:
-    """Replays on an event loop where the failure was found on one."""
-    plan, options = inspect_scenario(factory), options_for(repro)
-    options = replace(options, faults=replace(options.faults, error=state_error(repro)))
-
-    def run(bridge: Bridge | None) -> tuple[Session, Replayed]:
-        session = session_for(plan, options, repro, bridge)
-        return session, replay_once(session, repro)
-
-    if not repro.event_loop:
-        return run(None)
+def _on_loop(
+    plan: ScenarioPlan, run: Callable[[Bridge], tuple[Session, Replayed]]
+) -> tuple[Session, Replayed]:
+    """Replays on an event loop, as the failure was found on one."""
 
     async def on_loop() -> tuple[Session, Replayed]:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import Never
 
 from fasm.sim._run import Run
+from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import Progress, check_options
@@ -75,10 +76,11 @@ def simulate(
         <Verdict.PASSED: 'PASSED'>
     """
     plan = inspect_scenario(scenario)
-    options = check_options(
+    checked = check_options(
         seeds=seeds, steps=steps, faults=faults, laws=laws, swarm=swarm, in_flight=in_flight,
         settle_steps=settle_steps, budget_s=budget_s, jobs=jobs, executor=executor,
         shrink_replays=shrink_replays, shrink_s=shrink_s, max_failures=max_failures, strict=strict,
         check=check, progress=progress, **unknown,
     )  # fmt: skip
-    return Run(plan, options).execute()
+    options = adjust(checked)
+    return watched(plan, options, None, Run(plan, options).execute)

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from fasm.errors import InvalidArgument
 from fasm.sim._bridge import LoopBridge
 from fasm.sim._run import Run
+from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import Progress, check_options
@@ -71,11 +72,11 @@ async def simulate_async(
         if name in options:
             raise InvalidArgument(f"{name}: simulate_async runs on one event loop; use simulate for workers")
     plan = inspect_scenario(scenario)
-    checked = check_options(**{**(simulate.__kwdefaults__ or {}), **options})
+    checked = adjust(check_options(**{**(simulate.__kwdefaults__ or {}), **options}))
     loop = asyncio.get_running_loop()
     bridge = LoopBridge(loop)
     run = Run(plan, checked, bridge)
-    work = loop.run_in_executor(None, run.execute)
+    work = loop.run_in_executor(None, watched, plan, checked, bridge, run.execute)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
