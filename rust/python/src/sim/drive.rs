@@ -150,11 +150,11 @@ impl Driver {
 
     /// Turns asyncio's complaint into one that says what to do.
     fn explain(&self, py: Python<'_>, error: PyErr, what: &str) -> PyErr {
-        let is_loop_error = error.is_instance_of::<PyRuntimeError>(py)
-            && error
-                .value(py)
-                .to_string()
-                .contains("no running event loop");
+        // asyncio says it in two ways, depending on whether the thread has had a loop before.
+        let is_loop_error = error.is_instance_of::<PyRuntimeError>(py) && {
+            let text = error.value(py).to_string();
+            text.contains("no running event loop") || text.contains("no current event loop")
+        };
         if is_loop_error {
             self.needs_loop(what, "there is no running event loop")
         } else {
