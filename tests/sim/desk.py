@@ -7,8 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import fasm
-from fasm import Actions, Faults, Input, Laws, Normal, Outstanding, Report, Rng, TrackedAction
-from fasm import TrackedActionCompleted
+from fasm import (
+    Actions,
+    Faults,
+    Input,
+    Laws,
+    Normal,
+    Outstanding,
+    Report,
+    Rng,
+    TrackedAction,
+    TrackedActionCompleted,
+)
 
 S = TypeVar("S")
 

@@ -10,8 +10,19 @@ from typing import Any
 import pytest
 
 import fasm
-from fasm import NO_REPLY, Actions, Attempt, Faults, Input, Normal, Rng, TrackedAction
-from fasm import TrackedActionCompleted, TransitionError, Verdict
+from fasm import (
+    NO_REPLY,
+    Actions,
+    Attempt,
+    Faults,
+    Input,
+    Normal,
+    Rng,
+    TrackedAction,
+    TrackedActionCompleted,
+    TransitionError,
+    Verdict,
+)
 from tests.sim.desk import CALM, Desk, Job, Notes, Worker, only, run, run_one
 
 
@@ -369,7 +380,7 @@ def test_a_crash_loses_results_not_taken_and_keeps_the_world() -> None:
 
 
 def test_all_faults_at_once_leave_a_right_machine_right() -> None:
-    everything = {kind: 0.2 for kind in Faults.kinds()}
+    everything = dict.fromkeys(Faults.kinds(), 0.2)
     report, _ = run(Notes, seeds=30, steps=300, faults=Faults(**everything))
     assert report.verdict is Verdict.PASSED
     possible = set(Faults.kinds()) - {"cancel", "state_error", "lost_untracked"}

@@ -13,8 +13,17 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 
 import fasm
-from fasm import Actions, Faults, Input, Normal, Rng, TrackedAction, TrackedActionCompleted, TransitionError
-from fasm import Verdict
+from fasm import (
+    Actions,
+    Faults,
+    Input,
+    Normal,
+    Rng,
+    TrackedAction,
+    TrackedActionCompleted,
+    TransitionError,
+    Verdict,
+)
 from tests.sim.desk import CALM, Desk, Job, Notes, Worker, only, run, run_one
 
 

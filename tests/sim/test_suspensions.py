@@ -173,7 +173,7 @@ class WaitsForEver(NeedsLoop):
 
 class Spins(NeedsLoop):
     async def need(self) -> None:
-        while True:
+        while True:  # noqa: ASYNC110 - what the test is about
             await asyncio.sleep(0)
 
 
@@ -198,7 +198,7 @@ def test_a_hook_that_needs_a_loop_is_named() -> None:
         async def execute(self, rng: Rng, action: Any) -> Any:
             await asyncio.sleep(1)
 
-    with pytest.raises(InvalidArgument, match="execute.*needs an event loop"):
+    with pytest.raises(InvalidArgument, match=r"execute.*needs an event loop"):
         run_one(LoopNotes, steps=50, faults=CALM)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import types
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Final
 
 from fasm import _native
 
@@ -14,6 +15,10 @@ Injections = list[tuple[int, int, BaseException]]
 """At which suspension, which kind by number, and what to throw in."""
 
 Driven = tuple[Any, BaseException | None, int, list[bool]]
+
+
+LOOK_EVERY_S: Final = 1.0
+"""How often the driver's thread looks whether the loop is still there."""
 
 
 class LoopBridge:
@@ -24,25 +29,47 @@ class LoopBridge:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._running: concurrent.futures.Future[Driven] | None = None
+        self._task: asyncio.Task[Driven] | None = None
+        self._cancelled = False
 
     def __call__(self, coroutine: Any, injections: Injections) -> Driven:
         """Runs a coroutine to its end; called in the driver's thread.
 
         Returns:
             The value, the exception it raised, the number of suspensions, and which injections were thrown.
+
+        Raises:
+            CancelledError: The simulation itself is being cancelled. It is no Exception, so nobody is blamed.
         """
-        self._running = asyncio.run_coroutine_threadsafe(_run(coroutine, injections), self._loop)
-        try:
-            return self._running.result()
-        except concurrent.futures.CancelledError:
-            # Not an Exception: the simulation itself is being cancelled and must not blame the machine.
-            raise asyncio.CancelledError from None
+        done: concurrent.futures.Future[Driven] = concurrent.futures.Future()
+        self._loop.call_soon_threadsafe(self._start, coroutine, injections, done)
+        while True:
+            try:
+                return done.result(LOOK_EVERY_S)
+            except TimeoutError:
+                if self._loop.is_closed():
+                    raise asyncio.CancelledError from None
 
     def cancel(self) -> None:
-        """Cancels what runs on the loop now."""
-        if self._running is not None:
-            self._running.cancel()
+        """Cancels what runs on the loop now, and all that comes later; called on the loop."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self, coroutine: Any, injections: Injections, done: concurrent.futures.Future[Driven]) -> None:
+        self._task = self._loop.create_task(_run(coroutine, injections))
+        self._task.add_done_callback(lambda task: _finish(task, coroutine, done))
+        if self._cancelled:
+            self._task.cancel()
+
+
+def _finish(task: asyncio.Task[Driven], coroutine: Any, done: concurrent.futures.Future[Driven]) -> None:
+    with contextlib.suppress(AttributeError):  # an awaitable that is no coroutine may lack the method
+        coroutine.close()  # it may never have begun
+    if task.cancelled():
+        done.set_exception(asyncio.CancelledError())
+    else:
+        done.set_result(task.result())
 
 
 async def _run(coroutine: Any, injections: Injections) -> Driven:

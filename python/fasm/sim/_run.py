@@ -54,16 +54,20 @@ class Run:
             self._compare()
             self._explain_failures()
         except BaseException as error:
-            if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
-                self.ended = "interrupted"
-                report = self.report()
-                error.add_note(str(report))
-                error.report = report  # type: ignore[attr-defined]
+            if not isinstance(error, Exception):  # Ctrl-C and its kin
+                self.leave_with(error)
             raise
         report = self.report()
         if self.options.check and report.verdict in (Verdict.FAILED, Verdict.VACUOUS):
             raise SimulationFailed(report) from self.cause
         return report
+
+    def leave_with(self, error: BaseException) -> None:
+        """Puts the report of what was found so far into an exception that ends the run."""
+        self.ended = "interrupted"
+        report = self.report()
+        error.add_note(str(report))
+        error.report = report  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         """Asks the run to end before its next step; callable from any thread."""

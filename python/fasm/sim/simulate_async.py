@@ -79,9 +79,10 @@ async def simulate_async(
     work = loop.run_in_executor(None, watched, plan, checked, bridge, run.execute)
     try:
         return await asyncio.shield(work)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
         run.stop()
         bridge.cancel()
         with contextlib.suppress(BaseException):
             await work
+        run.leave_with(error)
         raise
