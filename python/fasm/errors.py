@@ -172,7 +172,7 @@ class ReplayDiverged(FasmError):
     the change was not meant; otherwise the stored run is out of date and can be deleted.
 
     Attributes:
-        step: The recorded step, counted from 0.
+        step: The recorded step, counted from 1 as traces do; 0 is `initial`.
         expected: What the record says.
         found: What happened.
     """

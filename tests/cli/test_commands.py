@@ -38,7 +38,7 @@ def test_a_simulation_that_fails_ends_with_the_line_that_replays_it(
     assert "ended: fixed" in capsys.readouterr().out
     project.edit("rng.randint(1, 5)", "rng.choice([1, 2])")
     assert main(line.split()[2:]) == 3
-    assert "diverged at step 0: expected pay draws randint out of 5" in capsys.readouterr().out
+    assert "diverged at step 1: expected pay draws randint out of 5" in capsys.readouterr().out
 
 
 ONLY_CRASHES = dataclasses.replace(fasm.Faults.none(), crash=0.5)
@@ -167,8 +167,18 @@ def test_a_test_is_printed_where_no_file_is_named(
 
 
 def run_pytest(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "fasm.pytest_plugin",
+        *words,
+    ]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -194,6 +204,12 @@ def wait_until_it_runs(process: subprocess.Popen[str]) -> None:
         if int(fields[11]) + int(fields[12]) > os.sysconf("SC_CLK_TCK") / 2:
             return
         time.sleep(0.05)
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback(project: Project) -> None:
+    command = f"{sys.executable} -m fasm simulate {project.name}:BankScenario | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_scenario_that_leaves_is_no_success(project: Project) -> None:

@@ -2,8 +2,11 @@
 
 - Blocks of `python` run in order and share a namespace, as if typed one after the other. They may use
   `await`. After the word `python` a block can say `alone` (a namespace of its own) or `raises=Name`.
-- Blocks of `console` that start with `$ python` or `$ fasm` run in an empty directory. Output that is shown
-  must be what is printed (`...` stands for anything); where none is shown, the command must succeed.
+- After the word `python` a block can say `file=NAME`: then it is not run, but saved under that name where the
+  commands of the page run. A later block can save another version.
+- Blocks of `console` that start with `$ python`, `$ pytest` or `$ fasm` run in order, in one directory per
+  page. Output that is shown must be what is printed (`...` stands for anything) and may end with the exit
+  code, `[exit 1]`; where none is shown, the command must succeed.
 - `>>>` examples in the docstrings of the package run with the names of their module.
 """
 
@@ -14,6 +17,7 @@ import asyncio
 import doctest
 import importlib
 import inspect
+import os
 import re
 import shlex
 import subprocess
@@ -21,6 +25,7 @@ import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -40,14 +45,23 @@ class Block:
     body: str
     line: int
 
+    @property
+    def file(self) -> str | None:
+        """The name under which the block is saved, if it is."""
+        return next((word.removeprefix("file=") for word in self.words if word.startswith("file=")), None)
 
-def blocks(page: Path, language: str) -> list[Block]:
+    @property
+    def is_run(self) -> bool:
+        return self.words[0] == "console" and self.body.startswith(("$ python ", "$ pytest ", "$ fasm "))
+
+
+def blocks(page: Path, *languages: str) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     found = [
         Block(m["info"].split(), m["body"], text.count("\n", 0, m.start("body")))
         for m in BLOCK.finditer(text)
     ]
-    return [block for block in found if block.words[0] == language]
+    return [block for block in found if block.words[0] in languages]
 
 
 def run(block: Block, page: Path, module: types.ModuleType, runner: asyncio.Runner) -> None:
@@ -73,6 +87,8 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
     shared = new_module(0)
     with asyncio.Runner() as runner:
         for block in blocks(page, "python"):
+            if block.file is not None:
+                continue
             module = new_module(block.line) if "alone" in block.words else shared
             raises = [word.removeprefix("raises=") for word in block.words if word.startswith("raises=")]
             if raises:
@@ -83,32 +99,49 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
                 run(block, page, module, runner)
 
 
-def commands() -> Iterator[tuple[str, Block]]:
-    for page in PAGES:
-        for block in blocks(page, "console"):
-            if block.body.startswith(("$ python ", "$ fasm ")):
-                yield f"{page.name}:{block.line}", block
+COMMANDED = [page for page in PAGES if any(block.is_run for block in blocks(page, "console"))]
 
 
-@pytest.mark.parametrize("block", [b for _, b in commands()], ids=[name for name, _ in commands()])
-def test_the_commands_of_a_page_run(block: Block, tmp_path: Path) -> None:
-    for part in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
-        line, _, shown = part.partition("\n")
-        words = shlex.split(line, comments=True)
-        programs = {"python": [sys.executable], "fasm": [sys.executable, "-m", "fasm"]}
-        done = subprocess.run(
-            [*programs[words[0]], *words[1:]],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if shown.strip():
-            matches = doctest.OutputChecker().check_output(shown, done.stdout, FLAGS)
-            assert matches, f"$ {line}\nshown:\n{shown}\nprinted:\n{done.stdout}"
-        else:
-            assert done.returncode == 0, f"$ {line}\n{done.stdout}"
+@pytest.mark.parametrize("page", COMMANDED, ids=lambda p: p.name)
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page, "python", "console"):
+        if block.file is not None:
+            path = tmp_path / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.body, encoding="utf-8")
+        elif block.is_run:
+            for part in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
+                line, _, shown = part.partition("\n")
+                check_command(f"{page.name}:{block.line}", line, shown, tmp_path)
+
+
+def check_command(place: str, line: str, shown: str, directory: Path) -> None:
+    programs = {"python": [], "fasm": ["-m", "fasm"], "pytest": ["-m", "pytest"]}
+    words = shlex.split(line, comments=True)
+    done = subprocess.run(
+        [sys.executable, *programs[words[0]], *words[1:]],
+        cwd=directory,
+        env=command_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    printed = f"{done.stdout}[exit {done.returncode}]\n" if "[exit " in shown else done.stdout
+    if shown.strip():
+        matches = doctest.OutputChecker().check_output(shown, printed, FLAGS)
+        assert matches, f"{place}\n$ {line}\nshown:\n{shown}\nprinted:\n{printed}"
+    else:
+        assert done.returncode == 0, f"{place}\n$ {line}\n{done.stdout}"
+
+
+def command_environment() -> dict[str, str]:
+    """Gives what a reader has: our plugin, failures stored beside the files, no edit hidden by byte code."""
+    environment = {name: value for name, value in os.environ.items() if name != "FASM_DIR"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100"}
+    if not any(entry.name == "fasm" for entry in entry_points(group="pytest11")):
+        environment["PYTEST_PLUGINS"] = "fasm.pytest_plugin"
+    return environment
 
 
 def examples() -> Iterator[doctest.DocTest]:

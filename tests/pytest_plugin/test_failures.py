@@ -96,7 +96,7 @@ def test_a_replay_that_diverged_says_where(suite: Suite) -> None:
     result = suite.run("--fasm-replay", str(file))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["the replay diverged at step 0: expected pay draws randint out of 5 as number 0, found *"]
+        ["the replay diverged at step 1: expected pay draws randint out of 5 as number 1, found *"]
     )
     assert "repro.py" not in result.stdout.str()
 

@@ -108,8 +108,8 @@ def test_a_replay_that_draws_something_else_says_where(project: Project) -> None
     project.edit("rng.randint(1, 5)", "rng.choice([1, 2])")
     with pytest.raises(ReplayDiverged) as caught:
         fasm.replay(stored)
-    assert caught.value.step == 0
-    assert caught.value.expected == "pay draws randint out of 5 as number 0"
+    assert caught.value.step == 1
+    assert caught.value.expected == "pay draws randint out of 5 as number 1"
     assert caught.value.found == "it draws choice out of 2"
 
 
@@ -137,7 +137,7 @@ def test_a_source_that_is_gone_is_named(project: Project) -> None:
     project.edit("def pay(self", "def refund(self")
     with pytest.raises(ReplayDiverged) as caught:
         fasm.replay(stored)
-    assert (caught.value.step, caught.value.expected) == (0, "input pay")
+    assert (caught.value.step, caught.value.expected) == (1, "input pay")
     assert caught.value.found == "no source is named 'pay'"
 
 

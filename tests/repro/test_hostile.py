@@ -32,8 +32,8 @@ WRONG: dict[str, tuple[Change, str]] = {
     "an unknown field": (lambda p: p.update(run="rm"), "unknown field 'run'"),
     "no steps": (lambda p: p.pop("steps"), "'steps' is missing"),
     "steps that are an object": (lambda p: p.update(steps={}), "steps is {}, expected a list of steps"),
-    "a step that is a text": (lambda p: p["steps"].insert(0, "pay"), "step 0, .* expected an object"),
-    "a step that does nothing": (lambda p: p["steps"][0].pop("do"), "step 0, .* 'do' is missing"),
+    "a step that is a text": (lambda p: p["steps"].insert(0, "pay"), "step 1, .* expected an object"),
+    "a step that does nothing": (lambda p: p["steps"][0].pop("do"), "step 1, .* 'do' is missing"),
     "a step of no kind": (lambda p: p["steps"][0].update(do="explode"), "no kind of step is named .explode"),
     "an unknown field of a step": (lambda p: p["steps"][0].update(exec="1"), "unknown field 'exec'"),
     "a step of another instance": (

@@ -55,7 +55,7 @@ def test_one_that_no_longer_fits_is_put_away_and_told(project: Project) -> None:
     project.edit("rng.randint(1, 5)", "rng.choice([0])")
     report = again(project)
     assert report.verdict is Verdict.PASSED
-    assert "diverged at step 0: expected pay draws randint out of 5" in report.notes[0]
+    assert "diverged at step 1: expected pay draws randint out of 5" in report.notes[0]
     assert not stored.exists()
 
 

@@ -16,7 +16,10 @@ INTERRUPTED: Final = 130
 
 def show(report: Report, *, as_json: bool) -> int:
     """Prints a report on stdout; gives the exit code of its verdict."""
-    print(report.to_json() if as_json else report)
+    try:
+        print(report.to_json() if as_json else report, flush=True)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return report.verdict.exit_code
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from fasm.errors import ReplayDiverged
 
 NAMED: dict[str, str] = {
-    "execute": "the world performs",
-    "zombie": "after a crash the world performs",
-    "deliver": "the machine takes the answer to",
-    "duplicate": "the machine gets once more the answer to",
-    "timer": "the clock reaches",
+    "execute": "the world performs {}",
+    "zombie": "after a crash the world still performs {}",
+    "deliver": "the answer to {} arrives",
+    "duplicate": "the answer to {} arrives once more",
+    "timer": "{} fires",
 }
 
 
@@ -35,8 +35,8 @@ def first_difference(
     if skipped:
         index, found = min(skipped)
         # Up to the first step left out, the numbers of the run are those of the record.
-        if drawn is None or index <= drawn.step:
-            return ReplayDiverged(index, _told(steps[index], places), found)
+        if drawn is None or index < drawn.step:
+            return ReplayDiverged(index + 1, _told(steps[index], places), found)
     return drawn
 
 
@@ -45,10 +45,17 @@ def _told(step: Mapping[str, Any], places: Mapping[int, int]) -> str:
     if do == "input":
         return f"input {step['source']}"
     if do == "resubmit":
-        return f"the input of step {places.get(step['again'], '?')} comes again"
+        return f"the input of step {_number(places, step['again'])} comes again"
     if do in NAMED:
-        return f"{do}: {NAMED[do]} emission {step['of'][1]} of step {places.get(step['of'][0], '?')}"
+        origin, place = step["of"]
+        action = f"action {place + 1} of step {_number(places, origin)}"
+        return f"{do}: {NAMED[do].format(action)}"
     return "unknown: an answer that nobody asked for" if do == "unknown" else do
+
+
+def _number(places: Mapping[int, int], label: int) -> str:
+    """Gives the number of a step, counted from 1 as in traces."""
+    return str(places[label] + 1) if label in places else "?"
 
 
 def _why(
@@ -72,8 +79,8 @@ def _why(
         return "nothing of that name waits for it"
     emitted = entry.get("restored", entry.get("emitted", ()))
     if len(emitted) <= step["of"][1]:
-        return f"step {origin} emits {', '.join(emitted) or 'nothing'}"
-    return f"step {origin} emits {', '.join(emitted)}, and that one does not wait for it"
+        return f"step {entry['step']} emits {', '.join(emitted) or 'nothing'}"
+    return f"step {entry['step']} emits {', '.join(emitted)}, and that one does not wait for it"
 
 
 def _draws_differ(recording: Mapping[str, Any], divergence: Any) -> ReplayDiverged | None:
@@ -89,10 +96,10 @@ def _draws_differ(recording: Mapping[str, Any], divergence: Any) -> ReplayDiverg
         step = recording["steps"][number - 1]
         where = step.get("source", step["do"])
     else:
-        where = f"settling step {number - steps - 1}"
+        where = f"settling step {number - steps}"
     wanted = "no draw" if expected is None else f"{expected[0]} out of {_bound(expected[1])}"
     got = "nothing" if found is None else f"{found[0]} out of {_bound(found[1])}"
-    return ReplayDiverged(max(number - 1, 0), f"{where} draws {wanted} as number {index}", f"it draws {got}")
+    return ReplayDiverged(number, f"{where} draws {wanted} as number {index + 1}", f"it draws {got}")
 
 
 def _bound(bound: int) -> str:

@@ -26,7 +26,8 @@ REPRO = r"""
 
 def test_{name}() -> None:
     report = replay(REPRO, {scenario}check=False)
-    assert not report.failures, str(report.failures[0])
+    if report.failures:
+        raise SimulationFailed(report)
 '''
 
 
@@ -42,11 +43,11 @@ def as_pytest(repro: Repro, target: str | None = None) -> str:
         A module with one test function, which fails today and passes once the failure is fixed.
     """
     scenario = repro.target.rpartition(":")[2]
-    imports, argument = "from fasm import replay", ""
+    imports, argument = ["from fasm import replay", "from fasm.errors import SimulationFailed"], ""
     if target is not None or repro.path is None or not repro.is_class:
         module, name = split_target(target or repro.target)
         first, *rest = name.split(".")
-        imports = "\n".join(sorted((imports, f"from {module} import {first}")))
+        imports.append(f"from {module} import {first}")
         argument = f"scenario={'.'.join((first, *rest))}, "
     # JSON never holds three quotes in a row, and in a raw string its backslashes stay what they are.
     return TEMPLATE.format(
@@ -55,7 +56,7 @@ def as_pytest(repro: Repro, target: str | None = None) -> str:
         original=repro.original_steps,
         steps=len(repro.recording["steps"]),
         trace="\n".join(f"#  {line}".rstrip() for line in repro.trace) or "#  (no steps)",
-        imports=imports,
+        imports="\n".join(sorted(imports)),
         text=to_text(replace(repro, trace=())),
         name=_function_name(scenario, repro.law.removeprefix("invariant:"), repro.kind),
         scenario=argument,

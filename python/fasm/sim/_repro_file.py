@@ -131,8 +131,8 @@ def _checked(plain: dict[str, Any], key: str, shape: Shape, name: str) -> Any:
 
 def _check_steps(steps: list[Any], name: str) -> None:
     last = -1
-    for index, step in enumerate(steps):
-        where = f"{name}, step {index},"
+    for number, step in enumerate(steps, 1):
+        where = f"{name}, step {number},"
         if not isinstance(step, dict):
             raise _bad(where, f"it is {_check.short(step)}, expected an object")
         for key in step:

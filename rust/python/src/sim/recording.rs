@@ -88,7 +88,7 @@ fn read_steps(stored: &Bound<'_, PyAny>, sources: &[String]) -> PyResult<Vec<Rec
     let mut steps = Vec::new();
     for (index, step) in stored.try_iter()?.enumerate() {
         let step = read_step(&step?, sources);
-        steps.push(step.map_err(|error| at_step(stored.py(), index, error))?);
+        steps.push(step.map_err(|error| at_step(stored.py(), index + 1, error))?);
     }
     Ok(steps)
 }
@@ -97,8 +97,8 @@ fn bad(what: &str) -> PyErr {
     InvalidArgument::new_err(format!("recording: {what}"))
 }
 
-fn at_step(py: Python<'_>, index: usize, error: PyErr) -> PyErr {
-    bad(&format!("step {index} of the file: {}", error.value(py)))
+fn at_step(py: Python<'_>, number: usize, error: PyErr) -> PyErr {
+    bad(&format!("step {number} of the file: {}", error.value(py)))
 }
 
 fn plain_draws(draws: &[Draw]) -> Vec<(&'static str, u64, u64)> {
