@@ -20,6 +20,7 @@ class Goodbye(BaseException):
     """Not an Exception, and nobody's but the user's."""
 
 
+PLACES = ["stf", "restore", "source", "execute", "law", "settled", "initial", "heal"]
 LEAVING = [KeyboardInterrupt, SystemExit, GeneratorExit, Goodbye]
 
 

@@ -26,8 +26,10 @@ impl<'py> Container<'py> {
         faults: &CallFaults,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.usual = machine.new_actions.is_none();
-        let made = machine.new_actions.as_ref().map(Bound::call0);
-        let actions = made.unwrap_or_else(|| self.usual(py))?;
+        let actions = match &machine.new_actions {
+            Some(make) => container_of(make)?,
+            None => self.usual(py)?,
+        };
         Ok(armed(actions, faults))
     }
 
@@ -88,6 +90,20 @@ impl<'py> Container<'py> {
         }
         Ok(())
     }
+}
+
+/// What the machine's `new_actions` makes.
+fn container_of<'py>(make: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let actions = make.call0()?;
+    if !actions.is_exact_instance_of::<Actions>()
+        && !actions.hasattr(intern!(make.py(), "tracked"))?
+    {
+        return Err(InvalidArgument::new_err(format!(
+            "new_actions() returned {}, expected a container of actions: it has no method tracked",
+            actions.repr()?
+        )));
+    }
+    Ok(actions)
 }
 
 /// Makes the planned add raise. A container of the user's own cannot be told to.
