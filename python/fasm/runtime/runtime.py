@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Generic, Never, Self, cast
+from typing import Generic, Never, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
@@ -34,6 +34,7 @@ from fasm.runtime.machine_types import MachineTypes, machine_types
 from fasm.runtime.metrics import CountingMetrics, Metrics
 from fasm.runtime.receipts import DeadLetter, Receipt
 from fasm.runtime.retry import Backoff
+from fasm.sim.scenario import NoReply
 from fasm.stores import Store, TransactionalStore
 
 __all__ = ["Runtime"]
@@ -49,6 +50,10 @@ T = TypeVar("T")
 _WEEK_S = 7 * 24 * 3600.0
 _WORK_ENDS_S = 5.0
 """How long cancelled handlers, and transitions on their way, may take to end."""
+
+
+Answer: TypeAlias = Awaitable[R | NoReply] | R | NoReply
+"""What a handler gives: a result, now or later, or `NO_REPLY`."""
 
 
 class Runtime(Generic[S, I, Id, A, R, U]):
@@ -117,9 +122,9 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         *,
         initial: Callable[[], S] | None,
         store: Store | TransactionalStore[S],
-        execute: Callable[[TrackedAction[Id, A], Attempt], Awaitable[R] | R] | None = None,
+        execute: Callable[[TrackedAction[Id, A], Attempt], Answer[R]] | None = None,
         observe: Callable[[UntrackedAction[U]], Awaitable[None] | None] | None = None,
-        on_exhausted: Callable[[TrackedAction[Id, A], BaseException], Awaitable[R] | R] | None = None,
+        on_exhausted: Callable[[TrackedAction[Id, A], BaseException], Answer[R]] | None = None,
         types: MachineTypes | None = None,
         codec: CodecFactory = json_codec,
         upgrades: Upgrades | None = None,
