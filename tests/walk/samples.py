@@ -10,9 +10,12 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
 import io
+import logging
 import math
 import pathlib
+import re
 import struct
 import sys
 import types
@@ -147,6 +150,18 @@ def partly() -> Slots:
     return Slots(left=1)
 
 
+@functools.lru_cache
+def cached() -> int:
+    return 1
+
+
+class Money(decimal.Decimal):
+    """Shows less than it holds."""
+
+    def __str__(self) -> str:
+        return f"${self:.0f}"
+
+
 Make = Callable[[], object]
 T = typing.TypeVar("T")
 
@@ -204,6 +219,11 @@ EQUAL: dict[str, Make] = {
     "path": lambda: pathlib.PurePosixPath("/a/b"),
     "range": lambda: range(1, 10, 2),
     "slice": lambda: slice(1, 2),
+    "pattern": lambda: re.compile("a+", re.IGNORECASE),
+    "logger": lambda: logging.getLogger("fasm.tests"),
+    "cached function": lambda: cached,
+    "generic alias": lambda: list[int],
+    "union type": lambda: int | str,
     "exception": lambda: MyError(5),
     "os error": lambda: FileNotFoundError(2, "gone", "file"),
     "class": lambda: Payment,

@@ -9,8 +9,10 @@ import datetime
 import decimal
 import fractions
 import functools
+import logging
 import math
 import pathlib
+import re
 import sys
 import typing
 import uuid
@@ -28,6 +30,7 @@ from tests.walk.samples import (
     Colour,
     Level,
     Make,
+    Money,
     MyDateTime,
     MyError,
     MyInt,
@@ -103,6 +106,10 @@ UNEQUAL: dict[str, tuple[Make, Make]] = {
     "attribute of an int": (lambda: with_attributes(MyInt(5), a=1), lambda: with_attributes(MyInt(5), a=2)),
     "content of a set subclass": (lambda: MySet({1}), lambda: MySet({2})),
     "decimals of other scale": (lambda: decimal.Decimal("1.5"), lambda: decimal.Decimal("1.50")),
+    "decimals shown alike": (lambda: Money("1.1"), lambda: Money("1.2")),
+    "patterns": (lambda: re.compile("a"), lambda: re.compile("b")),
+    "flags of a pattern": (lambda: re.compile("a"), lambda: re.compile("a", re.IGNORECASE)),
+    "loggers": (lambda: logging.getLogger("fasm.a"), lambda: logging.getLogger("fasm.b")),
     "decimal zeros": (lambda: decimal.Decimal(0), lambda: decimal.Decimal("-0")),
     "fractions": (lambda: fractions.Fraction(1, 3), lambda: fractions.Fraction(1, 4)),
     "dates": (lambda: datetime.date(2026, 2, 3), lambda: datetime.date(2026, 3, 2)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import logging
 import random
 import threading
 from collections.abc import Generator
@@ -260,6 +261,52 @@ def test_an_error_of_the_hash_of_a_copied_key_comes_out() -> None:
     Key.broken = True
     with pytest.raises(ZeroDivisionError, match="mine"):
         structural_copy(table)
+
+
+def test_a_logger_is_told_by_its_name_whatever_it_has_cached() -> None:
+    one = Plain(log=logging.getLogger("fasm.walk"))
+    before = fingerprint(one, dict_order=True)
+    logging.getLogger("fasm.walk").isEnabledFor(logging.DEBUG)
+    logging.getLogger("fasm.walk.more")
+    assert fingerprint(one, dict_order=True) == before
+    assert structural_copy(one).log is one.log  # type: ignore[attr-defined]
+
+
+def test_values_under_keys_whose_hash_has_changed_are_copied_all_the_same() -> None:
+    class Key:
+        def __init__(self) -> None:
+            self.hash = 1
+
+        def __hash__(self) -> int:
+            return self.hash
+
+    @dataclasses.dataclass(frozen=True)
+    class FrozenKey:
+        drift: ClassVar[int] = 1
+
+        def __hash__(self) -> int:
+            FrozenKey.drift += 1
+            return FrozenKey.drift
+
+    key, frozen = Key(), FrozenKey()
+    table: dict[Any, list[int]] = {key: [1], frozen: [2], "a": [3]}
+    key.hash = 2
+    copied = structural_copy(table)
+    assert list(copied.values()) == [[1], [2], [3]]
+    assert all(x is not y for x, y in zip(copied.values(), table.values(), strict=True))
+
+
+def test_the_garbage_collector_is_left_as_it_was() -> None:
+    state = [Plain(x=1)]
+    gc.enable()
+    structural_copy(state)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        structural_copy(state)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 class Logged:

@@ -4,19 +4,14 @@ use std::mem::{offset_of, size_of};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::PyType;
 
+use super::attributes::{Level, ignored_names, levels, sets, slot_offset, slots_of, special_names};
 use super::known::{
-    Known, call_fields, enum_member, is_exception, is_frozen_class, is_path_class, levels, named,
+    Known, call_fields, enum_member, is_exception, is_frozen_class, is_path_class, named,
     qualified_name,
 };
 use super::plan::{Access, Content, DictFields, Field, Make, Plan};
-use crate::errors::invalid;
-
-/// Code of a member that reads as None while it is not set; C code still uses it.
-const T_OBJECT: std::ffi::c_int = 6;
-
-type Level<'py> = (Bound<'py, PyType>, Bound<'py, PyAny>);
 
 /// Reads a type. Runs Python code.
 pub fn build(ty: &Bound<'_, PyType>) -> PyResult<Plan> {
@@ -146,7 +141,7 @@ impl<'py> Builder<'py> {
         ty: &Bound<'py, PyType>,
         base: &Bound<'py, PyType>,
     ) -> PyResult<bool> {
-        let slots = self.slots_of(&ty.getattr("__dict__")?)?.len();
+        let slots = slots_of(self.known, &ty.getattr("__dict__")?)?.len();
         // SAFETY: both types are alive.
         let (ty, base) = unsafe { (&*ty.as_type_ptr(), &*base.as_type_ptr()) };
         let dict = ty.tp_dictoffset != 0 && base.tp_dictoffset == 0;
@@ -201,7 +196,7 @@ impl<'py> Builder<'py> {
         let mut members = 0;
         for (level, own) in &self.levels {
             if solid.is_subclass(level)? {
-                members += self.slots_of(own)?.len();
+                members += slots_of(self.known, own)?.len();
             }
         }
         // SAFETY: the type is alive.
@@ -244,7 +239,7 @@ impl<'py> Builder<'py> {
             if self.is_covered(plan, content, level)? {
                 continue;
             }
-            for (name, offset) in self.slots_of(own)? {
+            for (name, offset) in slots_of(self.known, own)? {
                 let list = if self.ignore.contains(&name) {
                     &mut plan.ignored
                 } else {
@@ -262,7 +257,7 @@ impl<'py> Builder<'py> {
             )
         };
         if dict != 0 && !(plan.opaque && inherited != 0) {
-            let (cached, shadowed) = self.special_names()?;
+            let (cached, shadowed) = special_names(self.known, &self.levels)?;
             let mut ignored = self.ignore.clone();
             if self.is_generic()? {
                 // The alias that the object was made through says nothing about its state.
@@ -312,7 +307,7 @@ impl<'py> Builder<'py> {
         for (_, own) in self.levels.iter().rev() {
             if own.contains(name)? {
                 let found = own.get_item(name)?;
-                if let Some(offset) = self.slot_offset(&found) {
+                if let Some(offset) = slot_offset(self.known, &found) {
                     access = Access::Slot(offset);
                 } else if sets(&found) {
                     access = Access::Property;
@@ -323,65 +318,14 @@ impl<'py> Builder<'py> {
         Ok(Field::new(py, name, access))
     }
 
-    /// The slots that one class adds, by name.
-    fn slots_of(&self, own: &Bound<'py, PyAny>) -> PyResult<Vec<(String, isize)>> {
-        let mut slots = Vec::new();
-        for entry in own.call_method0("items")?.try_iter()? {
-            let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
-            if let Some(offset) = self.slot_offset(&value)
-                && !name.eq("__dict__")?
-            {
-                slots.push((name.extract()?, offset));
-            }
-        }
-        slots.sort();
-        Ok(slots)
-    }
-
-    /// The offset of the object pointer that a member descriptor stands for.
-    fn slot_offset(&self, descriptor: &Bound<'py, PyAny>) -> Option<isize> {
-        if !descriptor.get_type().is(&self.known.member_descriptor) {
-            return None;
-        }
-        // SAFETY: the type was just checked; the descriptor owns its definition.
-        let member =
-            unsafe { &*(*descriptor.as_ptr().cast::<ffi::PyMemberDescrObject>()).d_member };
-        let object = [T_OBJECT, ffi::Py_T_OBJECT_EX].contains(&member.type_code);
-        object.then_some(member.offset)
-    }
-
     fn is_generic(&self) -> PyResult<bool> {
         let generic = self.ty.py().import("typing")?.getattr("Generic")?;
         Ok(self.levels.iter().any(|(level, _)| level.is(&generic)))
-    }
-
-    /// The names of cached properties, and those of properties and the like.
-    fn special_names(&self) -> PyResult<(Vec<String>, Vec<String>)> {
-        let (mut cached, mut shadowed) = (Vec::new(), Vec::new());
-        let cache = self.known.cached_property.bind(self.ty.py());
-        for (_, own) in &self.levels {
-            for entry in own.call_method0("items")?.try_iter()? {
-                let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
-                if value.get_type().is_subclass(cache)? {
-                    cached.push(name.extract()?);
-                }
-                if sets(&value) {
-                    shadowed.push(name.extract()?);
-                }
-            }
-        }
-        Ok((cached, shadowed))
     }
 }
 
 fn base_of<'py>(ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
     Ok(ty.getattr("__base__")?.cast_into::<PyType>()?)
-}
-
-/// Whether a class attribute comes before the instance dict, as a property does.
-fn sets(attribute: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the attribute is alive, and so is its type.
-    unsafe { (*attribute.get_type().as_type_ptr()).tp_descr_set }.is_some()
 }
 
 fn constructor(ty: &Bound<'_, PyType>) -> Option<usize> {
@@ -391,27 +335,4 @@ fn constructor(ty: &Bound<'_, PyType>) -> Option<usize> {
 
 fn is_object(ty: &Bound<'_, PyType>) -> bool {
     std::ptr::eq(ty.as_type_ptr(), &raw mut ffi::PyBaseObject_Type)
-}
-
-/// All names in `fasm_ignore`, of the class and its bases.
-fn ignored_names(levels: &[Level<'_>]) -> PyResult<Vec<String>> {
-    let mut names = Vec::new();
-    for (_, own) in levels {
-        let given = own.call_method1("get", ("fasm_ignore",))?;
-        if given.is_none() {
-            continue;
-        }
-        let right = "an iterable of field names, such as (\"cache\",)";
-        let list = (!given.is_instance_of::<PyString>())
-            .then(|| given.try_iter().ok())
-            .flatten();
-        for name in list.ok_or_else(|| invalid("fasm_ignore", &given, right))? {
-            names.push(
-                name?
-                    .extract()
-                    .map_err(|_| invalid("fasm_ignore", &given, right))?,
-            );
-        }
-    }
-    Ok(names)
 }

@@ -39,6 +39,11 @@ impl Hash<'_, '_> {
                 let told = derive(self.py, item)?;
                 return Ok(self.visit(told));
             }
+            Content::Told(show) => {
+                // SAFETY: the slot is that of a base of the object's type, and the object is alive.
+                let text = Own::take(self.py, unsafe { show(item.ptr()) })?;
+                return Ok(self.visit(text));
+            }
             Content::DateTime => {
                 absorb_datetime(&mut self.mixer, item);
                 return Ok(self.zone(datetime_zone(item)));

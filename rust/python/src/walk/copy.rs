@@ -2,20 +2,17 @@
 //!
 //! Containers are cloned first, which is cheap; then what must not be shared is replaced in the clone.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
-use super::cursor::{Cursor, Kind};
+use super::cursor::Cursor;
 use super::immutable::{has_more, is_immutable};
-use super::known::Known;
 use super::leaf::is_plain;
 use super::make;
 use super::path::Path;
 use super::plan::{Content, Make};
 use super::plans::Plans;
 use super::raw::{Item, Own, Type, type_of_ffi};
-use super::work::Work;
+use super::work::{Work, fill, skip_plain};
 use super::{MAX_COPIES, check_size};
 use crate::errors::InvalidArgument;
 
@@ -68,8 +65,8 @@ impl Stack {
 }
 
 pub struct Copy<'w, 'py> {
-    py: Python<'py>,
-    plans: &'w mut Plans,
+    pub(super) py: Python<'py>,
+    pub(super) plans: &'w mut Plans,
     stack: &'w mut Stack,
     nodes: u64,
 }
@@ -123,8 +120,12 @@ impl<'w, 'py> Copy<'w, 'py> {
         check_size(self.nodes, MAX_COPIES)?;
         let ty = item.ty();
         if ty == type_of_ffi!(PyList_Type) {
-            let copy = make::list(self.py, item)?;
-            self.launch(item, Work::List { copy, at: 0 })
+            let (copy, mut at) = (make::list(self.py, item)?, 0);
+            let Some(part) = skip_plain(&mut at, |at| copy.item().list_get(at)) else {
+                return Ok(Step::Done(copy));
+            };
+            self.push(Work::List { copy, at }, Some(item));
+            Ok(Step::Copy(part))
         } else if ty == type_of_ffi!(PyDict_Type) {
             let copy = make::dict(self.py, item)?;
             self.launch(
@@ -194,19 +195,49 @@ impl<'w, 'py> Copy<'w, 'py> {
             // Whoever wrote its `__copy__` says that it is immutable.
             return Ok(Step::Done(copy));
         }
-        let part = copy.item().own();
-        let work = Work::Fields {
-            source: item.own(),
-            copy,
-            place,
-            at: 0,
-            changed: false,
-        };
-        if let Some(content) = self.content_work(item, content, part)? {
-            self.push(work, Some(item));
-            self.push(content, None);
+        let source = item.own();
+        if !matches!(content, Content::Nothing) {
+            let part = self.content_work(item, content, copy.item().own())?;
+            self.push(
+                Work::Fields {
+                    source,
+                    copy,
+                    place,
+                    at: 0,
+                    changed: false,
+                },
+                Some(item),
+            );
+            if let Some(part) = part {
+                self.push(part, None);
+            }
             return Ok(Step::Resume);
         }
+        let mut at = 0;
+        if let Some(part) = fill(self.py, self.plans, item, &copy, place, &mut at)? {
+            self.push(
+                Work::Fields {
+                    source,
+                    copy,
+                    place,
+                    at,
+                    changed: false,
+                },
+                Some(item),
+            );
+            return Ok(Step::Copy(part));
+        }
+        let plan = self.plans.get(place);
+        if plan.dict.is_none() && plan.ignored.is_empty() && !plan.frozen {
+            return Ok(Step::Done(copy));
+        }
+        let work = Work::Fields {
+            source,
+            copy,
+            place,
+            at,
+            changed: false,
+        };
         self.launch(item, work)
     }
 
@@ -228,90 +259,6 @@ impl<'w, 'py> Copy<'w, 'py> {
                 }
             }
         }
-    }
-
-    /// Whether an object is exactly a set and its elements can be shared.
-    fn is_plain_set(&mut self, item: Item) -> PyResult<bool> {
-        if item.ty() != type_of_ffi!(PySet_Type) {
-            return Ok(false);
-        }
-        let elements = Cursor::elements(self.py, item, type_of_ffi!(PySet_Type))?;
-        while let Some(element) = elements.next_element(self.py)? {
-            if !is_plain(element.item()) && !is_immutable(self.py, self.plans, element.item())? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// A new object of the type of `item`, into which the parts of its content can be put.
-    fn start(&self, item: Item, content: Content, base: Type) -> PyResult<Own> {
-        let py = self.py;
-        match content {
-            Content::List => make::list(py, item),
-            Content::Tuple => make::tuple(py, item),
-            Content::Deque => make::deque(py, item),
-            Content::ByteArray => make::bytearray(py, item),
-            Content::Nothing => {
-                // An exception: its arguments can be read without running code of the user.
-                let args = item.attribute(py, Item::of(intern!(py, "args")))?;
-                let args =
-                    args.map_or_else(|| PyTuple::empty(py).into_any(), |args| args.into_bound(py));
-                make::new_object(py, base, item.ty(), args.cast::<PyTuple>()?)
-            }
-            _ if content.is_simple() => make::immutable(py, item, content),
-            _ => make::new_object(py, base, item.ty(), &PyTuple::empty(py)),
-        }
-    }
-
-    /// What is left to do for the content of a new object.
-    fn content_work(&self, item: Item, content: Content, copy: Own) -> PyResult<Option<Work>> {
-        let py = self.py;
-        let source = item.own();
-        Ok(Some(match content {
-            Content::List => Work::List { copy, at: 0 },
-            Content::Tuple => Work::Tuple {
-                source,
-                copy: Some(copy),
-                at: 0,
-                changed: true,
-            },
-            Content::Dict => {
-                let from = Cursor::new(Kind::Dict, source, 0);
-                Work::Entries {
-                    copy,
-                    from,
-                    key: None,
-                    value: None,
-                }
-            }
-            Content::OrderedDict => {
-                let from = Cursor::ordered(py, item)?;
-                Work::Entries {
-                    copy,
-                    from,
-                    key: None,
-                    value: None,
-                }
-            }
-            Content::Set => {
-                let from = Cursor::elements(py, item, type_of_ffi!(PySet_Type))?;
-                Work::Elements {
-                    copy,
-                    from,
-                    add: make::add_to_set,
-                }
-            }
-            Content::Deque => {
-                let from = Cursor::elements(py, item, Known::get(py)?.deque())?;
-                Work::Elements {
-                    copy,
-                    from,
-                    add: make::add_to_deque,
-                }
-            }
-            _ => return Ok(None),
-        }))
     }
 
     fn copy_of_ancestor(&mut self, depth: usize) -> PyResult<Own> {
@@ -370,20 +317,6 @@ impl<'w, 'py> Copy<'w, 'py> {
             | Work::Elements { copy, .. }
             | Work::Names { copy, .. } => copy,
         })
-    }
-
-    /// Makes a frozenset, or one of fasm's own values, from the copies of its parts.
-    fn assemble(&mut self, source: &Own, parts: Vec<Own>) -> PyResult<Own> {
-        let py = self.py;
-        let parts = PyTuple::new(py, parts.into_iter().map(|part| part.into_bound(py)))?;
-        let ty = source.item().ty();
-        let place = self.plans.find(py, ty)?;
-        if self.plans.get(place).make == Make::Call {
-            let class = source.item().bind(py).get_type();
-            return Ok(Own::from_bound(class.call1(parts)?));
-        }
-        let base = type_of_ffi!(PyFrozenSet_Type);
-        make::new_object(py, base, ty, &PyTuple::new(py, [parts])?)
     }
 }
 

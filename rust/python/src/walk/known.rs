@@ -118,16 +118,29 @@ impl Known {
     }
 }
 
+/// A class of a module, if that module is loaded: without it there are no objects of the class.
+fn loaded<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    let found = modules.call_method1("get", (module,))?;
+    if found.is_none() {
+        Ok(None)
+    } else {
+        found.getattr_opt(name)
+    }
+}
+
 /// Types of the standard library whose content is told by something simple.
 fn derived(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
     let py = ty.py();
-    let is = |module: &str, name: &str| -> PyResult<bool> {
-        let modules = py.import("sys")?.getattr("modules")?;
-        let found = modules.call_method1("get", (module,))?;
-        Ok(!found.is_none() && found.getattr_opt(name)?.is_some_and(|known| known.is(ty)))
-    };
+    let is =
+        |module, name| Ok::<_, PyErr>(loaded(py, module, name)?.is_some_and(|known| known.is(ty)));
+    // SAFETY: the type is alive.
+    let (str, repr) = unsafe { ((*ty.as_type_ptr()).tp_str, (*ty.as_type_ptr()).tp_repr) };
     if is("decimal", "Decimal")? || is("pathlib", "PurePath")? {
-        return Ok(Some(Content::Derived(text)));
+        return Ok(str.map(Content::Told));
+    }
+    if is("types", "GenericAlias")? || is("types", "UnionType")? {
+        return Ok(repr.map(Content::Told));
     }
     if is("datetime", "timezone")? {
         return Ok(Some(Content::Derived(|py, zone| {
@@ -138,25 +151,29 @@ fn derived(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
     }
     if is("zoneinfo", "ZoneInfo")? {
         return Ok(Some(Content::Derived(|py, zone| {
-            Ok(Own::from_bound(zone.bind(py).getattr("key")?))
+            attributes(py, zone, &["key"])
         })));
     }
     if is("builtins", "range")? {
         return Ok(Some(Content::Derived(|py, range| {
-            let range = range.bind(py);
-            let parts = (
-                range.getattr("start")?,
-                range.getattr("stop")?,
-                range.getattr("step")?,
-            );
-            Ok(Own::from_bound(parts.into_pyobject(py)?.into_any()))
+            attributes(py, range, &["start", "stop", "step"])
+        })));
+    }
+    if is("re", "Pattern")? {
+        return Ok(Some(Content::Derived(|py, pattern| {
+            attributes(py, pattern, &["pattern", "flags"])
         })));
     }
     Ok(None)
 }
 
-fn text(py: Python<'_>, object: Item) -> PyResult<Own> {
-    Ok(Own::from_bound(object.bind(py).str()?.into_any()))
+fn attributes(py: Python<'_>, object: Item, names: &[&str]) -> PyResult<Own> {
+    let object = object.bind(py);
+    let values = names
+        .iter()
+        .map(|name| object.getattr(*name))
+        .collect::<PyResult<Vec<_>>>()?;
+    Ok(Own::from_bound(PyTuple::new(py, values)?.into_any()))
 }
 
 /// Enum members, by name; those without one (an empty flag) by value.
@@ -189,7 +206,16 @@ pub fn named(ty: &Bound<'_, PyType>) -> PyResult<Option<Content>> {
         "NotImplementedType",
         "NoneType",
     ];
-    let mut found = ty.is_subclass_of::<PyType>()?;
+    if let Some(logger) = loaded(py, "logging", "Logger")?
+        && ty.is_subclass(&logger)?
+    {
+        // It hangs together with all other loggers, and fills a cache as it is used.
+        return Ok(Some(Content::Derived(|py, logger| {
+            attributes(py, logger, &["name"])
+        })));
+    }
+    let cached = py.import("functools")?.getattr("_lru_cache_wrapper")?;
+    let mut found = ty.is_subclass_of::<PyType>()? || ty.is(&cached);
     for name in names {
         found = found || ty.is_subclass(&types.getattr(name)?)?;
     }
@@ -252,19 +278,6 @@ pub fn call_fields(ty: &Bound<'_, PyType>) -> PyResult<Option<&'static [&'static
 
 pub fn is_exception(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     ty.is_subclass_of::<PyBaseException>()
-}
-
-/// All classes of the type, most general first, with their own attributes.
-pub fn levels<'py>(
-    ty: &Bound<'py, PyType>,
-) -> PyResult<Vec<(Bound<'py, PyType>, Bound<'py, PyAny>)>> {
-    let mro: Bound<'py, PyTuple> = ty.mro();
-    let mut levels = Vec::new();
-    for level in mro.iter().rev() {
-        let own = level.getattr("__dict__")?;
-        levels.push((level.cast_into::<PyType>()?, own));
-    }
-    Ok(levels)
 }
 
 /// Classes of the standard library that nothing changes, though they are no frozen dataclasses.

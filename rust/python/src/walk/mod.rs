@@ -15,6 +15,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::InvalidArgument;
 
+mod attributes;
 mod build;
 mod content;
 mod copy;
@@ -30,12 +31,14 @@ mod make;
 mod moment;
 mod pairs;
 mod path;
+mod pause;
 mod plan;
 mod plans;
 pub mod python;
 mod raw;
 mod runs;
 mod show;
+mod start;
 mod work;
 
 use raw::Item;
@@ -112,6 +115,7 @@ impl Walker {
     pub fn copy(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let (plans, stack) = (&mut self.plans, &mut self.copy_stack);
         plans.trim();
+        let _pause = pause::Pause::new(object.py());
         let result = copy::Copy::new(object.py(), plans, stack).run(Item::of(object));
         if result.is_err() {
             self.copy_stack.clear();

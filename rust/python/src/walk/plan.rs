@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use fasm_core::mixer::Mixer;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
@@ -30,6 +31,8 @@ pub enum Content {
     Time,
     DateTime,
     TimeDelta,
+    /// The text that the built-in type shows.
+    Told(ffi::reprfunc),
     /// Something simple that stands for the whole content, such as the name of an enum member.
     Derived(fn(Python<'_>, Item) -> PyResult<Own>),
 }
@@ -40,7 +43,12 @@ impl Content {
         self.is_simple()
             || matches!(
                 self,
-                Self::Date | Self::Time | Self::DateTime | Self::TimeDelta | Self::Derived(_)
+                Self::Date
+                    | Self::Time
+                    | Self::DateTime
+                    | Self::TimeDelta
+                    | Self::Derived(_)
+                    | Self::Told(_)
             )
     }
 
@@ -74,6 +82,7 @@ impl Content {
             Self::DateTime => 16,
             Self::TimeDelta => 17,
             Self::Derived(_) => 18,
+            Self::Told(_) => 19,
         }
     }
 }

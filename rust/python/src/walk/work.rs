@@ -157,10 +157,10 @@ impl Work {
 
     fn next_value(&mut self, py: Python<'_>, plans: &mut Plans) -> PyResult<Option<Own>> {
         let Self::Dict {
-            source,
             copy,
             at,
             key: waiting,
+            ..
         } = self
         else {
             return Ok(None);
@@ -171,18 +171,7 @@ impl Work {
             }
             let (key, value) = (key.own(), value.own());
             if !is_immutable(py, plans, key.item())? {
-                // A key has to be copied too, so the dict is made anew.
-                let (copy, source) = (make::empty_dict(py)?, source.item().own());
-                let from = Cursor::new(Kind::Dict, source, 0);
-                drop(replace(
-                    self,
-                    Self::Entries {
-                        copy,
-                        from,
-                        key: None,
-                        value: None,
-                    },
-                ));
+                self.make_anew(py)?;
                 return self.next(py, plans);
             }
             if !is_plain(value.item()) {
@@ -191,6 +180,26 @@ impl Work {
             }
         }
         Ok(None)
+    }
+
+    /// Makes a dict entry by entry after all: a key has to be copied too, or no longer has the hash that the
+    /// clone keeps for it.
+    fn make_anew(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Self::Dict { source, .. } = self else {
+            return Ok(());
+        };
+        let from = Cursor::new(Kind::Dict, source.item().own(), 0);
+        let copy = make::empty_dict(py)?;
+        drop(replace(
+            self,
+            Self::Entries {
+                copy,
+                from,
+                key: None,
+                value: None,
+            },
+        ));
+        Ok(())
     }
 
     fn next_field(&mut self, py: Python<'_>, plans: &mut Plans) -> PyResult<Option<Own>> {
@@ -204,16 +213,10 @@ impl Work {
         else {
             return Ok(None);
         };
-        let plan = plans.get(*place);
-        while let Some(field) = plan.fields.get(*at) {
-            if let Some(value) = field.read(py, source.item())? {
-                if !is_plain(value.item()) {
-                    return Ok(Some(value));
-                }
-                make::set_field(py, copy, field, value)?;
-            }
-            *at += 1;
+        if let Some(part) = fill(py, plans, source.item(), copy, *place, at)? {
+            return Ok(Some(part));
         }
+        let plan = plans.get(*place);
         for field in &plan.ignored {
             if let Some(value) = field.read(py, source.item())? {
                 make::set_field(py, copy, field, value)?;
@@ -294,7 +297,18 @@ impl Work {
                 *key = Some(value);
                 Ok(())
             }
-            Self::Dict { copy, key, .. } | Self::Entries { copy, key, .. } => key
+            Self::Dict { copy, key, .. } => {
+                let len = copy.item().dict_len();
+                if let Some(key) = key.take() {
+                    make::set_in_dict(py, copy, &key, &value)?;
+                }
+                if copy.item().dict_len() == len {
+                    Ok(())
+                } else {
+                    self.make_anew(py)
+                }
+            }
+            Self::Entries { copy, key, .. } => key
                 .take()
                 .map_or(Ok(()), |key| make::set_in_dict(py, copy, &key, &value)),
             Self::Elements { copy, add, .. } => add(py, copy, value),
@@ -327,9 +341,31 @@ impl Work {
     }
 }
 
+/// Sets fields of the copy from `at` on as long as their values are plain. Gives the first that is not.
+#[inline(always)]
+pub fn fill(
+    py: Python<'_>,
+    plans: &Plans,
+    source: Item,
+    copy: &Own,
+    place: usize,
+    at: &mut usize,
+) -> PyResult<Option<Own>> {
+    while let Some(field) = plans.get(place).fields.get(*at) {
+        if let Some(value) = field.read(py, source)? {
+            if !is_plain(value.item()) {
+                return Ok(Some(value));
+            }
+            make::set_field(py, copy, field, value)?;
+        }
+        *at += 1;
+    }
+    Ok(None)
+}
+
 /// The first item from `at` on that is not plain.
 #[inline(always)]
-fn skip_plain(at: &mut usize, get: impl Fn(usize) -> Option<Item>) -> Option<Own> {
+pub fn skip_plain(at: &mut usize, get: impl Fn(usize) -> Option<Item>) -> Option<Own> {
     while let Some(item) = get(*at) {
         if !is_plain(item) {
             return Some(item.own());
