@@ -39,6 +39,19 @@ def counter_stdlib_random(steps: int) -> float:
     return counter(steps, random.Random(0))
 
 
+def backlog(steps: int, count: int) -> float:
+    """Looks a random one of `count` actions up in a dict; every second time puts a new one in its place."""
+    rng = Rng(0)
+    pick = rng.randrange
+    held = {id: TrackedAction(id, 1) for id in range(count)}
+    started = time.process_time()
+    for _ in range(steps // 2):
+        held[pick(count)].action  # noqa: B018 - read
+        id = pick(count)
+        held[id] = TrackedAction(held[id].id, 1)
+    return time.process_time() - started
+
+
 def shop(steps: int) -> float:
     """Input, execution and delivery in turn, `steps` in all. Gives CPU seconds."""
     scenario = ShopScenario()
