@@ -149,6 +149,8 @@ def walking(effort: Effort) -> Results:
         found.append(
             ratio(section, "pickle.dumps / fingerprint", times["pickle.dumps"], times["fingerprint"])
         )
+        by_hand = times["copy written by hand"]
+        found.append(ratio(section, "copy.deepcopy / copy written by hand", times["copy.deepcopy"], by_hand))
     return found
 
 
