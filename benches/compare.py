@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +25,7 @@ from measure import Case, Ratio, Row, as_json, loop, ratio, rounds, rows, simula
 
 import walk
 from fasm import Faults, Laws
+from fasm import simulate as simulate_once
 
 # One process start per call, whatever the length of the run: it has a row of its own.
 AUTO = Laws(determinism=False)
@@ -136,6 +139,26 @@ def growing(effort: Effort) -> Results:
     return found
 
 
+def calls(effort: Effort) -> Results:
+    """What one call of `simulate` costs beside its steps. Wall-clock times: a helper process takes part."""
+    section = "one call of 1,000 steps"
+
+    def ms(laws: Laws) -> float:
+        started = time.perf_counter()
+        simulate_once(CounterScenario, seeds=1, steps=1_000, laws=laws)
+        return (time.perf_counter() - started) * 1e3
+
+    first = ms(Laws())  # starts the helper process that later calls share
+    times = [(ms(AUTO), ms(Laws())) for _ in range(effort.rounds)]
+    without, checked = (statistics.median(column) for column in zip(*times, strict=True))
+    values = {
+        "without the check of determinism": without,
+        "with it": checked,
+        "with it, the first of a process": first,
+    }
+    return [Ratio(section, f"{name}, ms", value, "", None) for name, value in values.items()]
+
+
 def walking(effort: Effort) -> Results:
     """What the structural walk costs beside the ways to copy that Python has."""
     found: Results = []
@@ -157,6 +180,7 @@ def walking(effort: Effort) -> Results:
 SECTIONS: dict[str, Callable[[Effort], Results]] = {
     "throughput": throughput,
     "overhead": overhead,
+    "calls": calls,
     "walk": walking,
     "growth": growing,
 }
