@@ -75,7 +75,7 @@ def _read(option: str, name: str, text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        value = VALUES[name](str(text))
+        value: Any = VALUES[name](str(text))
         if name == "seeds":
             check_seeds(value)
         elif name == "steps":

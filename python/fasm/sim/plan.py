@@ -154,7 +154,7 @@ def _recode(scenario: Any, name: str) -> Callable[[Any], Any] | None:
         raise _check.invalid(f"{name}.codec", make, "a function of a type, such as fasm.runtime.json_codec")
     from fasm.runtime.machine_types import machine_types  # the codecs are no part of a plain simulation
 
-    codec = make(machine_types(scenario.machine).state)
+    codec: Any = make(machine_types(scenario.machine).state)
     return lambda state: codec.decode(codec.encode(state))
 
 

@@ -57,9 +57,8 @@ class Address:
             **self.settings,
         }
         try:
-            return await asyncpg.connect(
-                self.dsn, server_settings=wanted, timeout=self.connect_timeout_s, **self.options
-            )
+            options = {**self.options, "timeout": self.connect_timeout_s}
+            return await asyncpg.connect(self.dsn, server_settings=wanted, **options)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if is_lost(error) or state_of(error) in ("57P03", "53300"):
                 raise StoreBusy(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error

@@ -77,7 +77,8 @@ class Reads:
         return [log_row(instance, row) for row in rows]
 
     async def stats(self, connection: asyncpg.Connection) -> Stats:
-        row = await connection.fetchrow(self.sql(_sql.STATS), _sql.quoted(self._schema), list(_sql.RELATIONS))
+        relations = list(_sql.RELATIONS)
+        [row] = await connection.fetch(self.sql(_sql.STATS), _sql.quoted(self._schema), relations)
         return Stats(row[0], row[1], row[2], row[3] or 0)
 
     async def explain(self, connection: asyncpg.Connection, unit: Unit, owner: str) -> KeyRow | None:

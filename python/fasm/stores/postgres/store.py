@@ -184,7 +184,8 @@ class PostgresStore(Store):
 
     async def _open(self, reader: Line, machine: str | None) -> StoreInfo:
         sent = time.monotonic()
-        self._hear_time(await reader.run(lambda connection: connection.fetchval(_sql.NOW)), sent)
+        [row] = await reader.run(lambda connection: connection.fetch(_sql.NOW))
+        self._hear_time(row[0], sent)
         if machine is None:
             self._owner = new_owner()
             return await reader.run(lambda connection: _schema.look(connection, self._schema))

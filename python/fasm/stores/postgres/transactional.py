@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from typing_extensions import override
 
@@ -189,9 +189,8 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
         transaction: PostgresTransaction[S] | None = None
         try:
             await self._start(connection, instance, epoch, owner)
-            state = self._open_state(proxy)
-            if inspect.isawaitable(state):
-                state = await state
+            opened = self._open_state(proxy)
+            state = cast("S", await opened if inspect.isawaitable(opened) else opened)
             transaction = PostgresTransaction(state, proxy, lambda unit: self._end(connection, unit, owner))
             yield transaction
         except Exception:

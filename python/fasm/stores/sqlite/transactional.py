@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from typing_extensions import override
 
@@ -128,9 +128,8 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
         try:
             if db.execute(_sql.OWNED, (instance, epoch)).fetchone() is None:
                 raise _check.fenced(instance, epoch)
-            state = self._open_state(connection)
-            if inspect.isawaitable(state):
-                state = await state
+            opened = self._open_state(connection)
+            state = cast("S", await opened if inspect.isawaitable(opened) else opened)
             yield SqliteTransaction(state, connection, loan)
         finally:
             if connection._end() is not None:
