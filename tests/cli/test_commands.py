@@ -182,11 +182,15 @@ def run_pytest(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_ctrl_c_prints_the_report_so_far(project: Project) -> None:
+@pytest.mark.parametrize("words", ["simulate TARGET --steps 1000000000", "explore TARGET --depth 1000"])
+def test_ctrl_c_prints_the_report_so_far(project: Project, words: str) -> None:
     project.edit(*FIX)
-    words = ["simulate", f"{project.name}:BankScenario", "--steps", "1000000000"]
+    words = words.replace("TARGET", f"{project.name}:BankScenario")
     process = subprocess.Popen(
-        [sys.executable, "-m", "fasm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "fasm", *words.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     wait_until_it_runs(process)
     process.send_signal(signal.SIGINT)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 import fasm
 from fasm import Verdict
-from fasm.errors import InvalidArgument, ReplayDiverged, SimulationFailed
+from fasm.errors import InvalidArgument, ReplayDiverged, SimulationFailed, StoreBusy
 from tests.repro.project import FIX, Project
 
 PAY = """    @fasm.source
@@ -176,3 +177,67 @@ def test_a_file_of_another_python_replays(monkeypatch: pytest.MonkeyPatch) -> No
     report = fasm.replay(Path(__file__).with_name("stored_by_python_3_11.json"), check=False)
     assert (report.verdict, report.ended) == (Verdict.FAILED, "reproduced")
     assert report.failures[0].law == "invariant:no_oversell"
+
+
+WAITS = "import asyncio\n        await asyncio.sleep(1e-6)\n        match event:"
+
+
+def test_a_failure_found_on_an_event_loop_replays_on_one(project: Project) -> None:
+    project.edit("match event:", WAITS)
+    with pytest.raises(InvalidArgument, match="simulate_async"):
+        fasm.simulate(project.scenario)
+    report = asyncio.run(fasm.simulate_async(project.scenario, check=False))
+    stored = report.failures[0].repro
+    assert stored is not None
+    assert fasm.replay(stored, check=False).failures[0].trace == report.failures[0].trace
+    assert asyncio.run(fasm.simulate_async(project.scenario, check=False)).ended == "stored"
+
+    async def replay_here() -> object:
+        return fasm.replay(stored)
+
+    with pytest.raises(InvalidArgument, match=r"asyncio\.to_thread"):
+        asyncio.run(replay_here())
+
+
+OWN_ERROR = """
+class Deadlock(fasm.errors.StoreBusy):
+    pass
+
+
+class BankScenario:"""
+
+
+INTERRUPTIBLE = """case Normal(amount):
+                state.money = -1
+                await fasm.checkpoint()
+                state.money = 10"""
+
+
+def store_with_injected_error(project: Project, error: object) -> Path:
+    """Fails in the very transition that the error interrupts."""
+    project.edit("case Normal(amount):", INTERRUPTIBLE)
+    faults = fasm.Faults(state_error=1, error=error, cancel=0)  # type: ignore[arg-type]
+    failure = project.fail(faults=faults, laws=fasm.Laws(atomicity=False))
+    assert failure.repro is not None
+    return Path(failure.repro)
+
+
+def test_an_injected_error_of_the_scenarios_own_module_is_injected_again(project: Project) -> None:
+    project.edit("\nclass BankScenario:", OWN_ERROR)
+    stored = store_with_injected_error(project, project.module().Deadlock)
+    assert "Deadlock" in stored.read_text()
+    report = fasm.replay(stored, check=False)
+    assert (report.ended, report.failures[0].law) == ("reproduced", "invariant:never_negative")
+    assert "state_error" in report.failures[0].trace[-1]
+
+
+class Elsewhere(StoreBusy):
+    pass
+
+
+def test_an_injected_error_from_elsewhere_is_not_looked_for(project: Project) -> None:
+    stored = store_with_injected_error(project, Elsewhere)
+    with pytest.raises(InvalidArgument, match=r"Elsewhere, which a replay cannot make; run simulate with"):
+        fasm.replay(stored)
+    faults = fasm.Faults(error=Elsewhere)
+    assert fasm.simulate(project.scenario, check=False, faults=faults).ended == "stored"

@@ -49,14 +49,17 @@ def save(repro: Repro, directory: Path) -> Path:
 
 
 def _file_name(repro: Repro) -> str:
-    scenario = repro.target.rpartition(":")[2]
     law = repro.law.removeprefix("invariant:")
-    words = (re.sub(r"[^0-9A-Za-z_]+", "-", word)[:60].strip("-") for word in (scenario, law, repro.kind))
+    words = (_word(repro.target.rpartition(":")[2]), _word(law), _word(repro.kind))
     group = "\0".join((repro.path or "", repro.target, repro.law, repro.kind))
     # The words are for people; the digest tells apart what they do not.
     return (
         "-".join((*filter(None, words), hashlib.blake2b(group.encode(), digest_size=4).hexdigest())) + ".json"
     )
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z_]+", "-", text)[:60].strip("-")
 
 
 def read(path: Path) -> Repro:
@@ -75,11 +78,9 @@ def read(path: Path) -> Repro:
     return from_text(text, str(path))
 
 
-def list_stored(directory: Path) -> Iterator[tuple[Path, Repro | InvalidArgument]]:
-    """Gives every stored failure in order of name; what cannot be read comes as its error."""
-    if not directory.is_dir():
-        return
-    for path in sorted(directory.glob("*.json")):
+def list_stored(directory: Path, target: str) -> Iterator[tuple[Path, Repro | InvalidArgument]]:
+    """Gives what is stored for scenarios of this name, in order; what cannot be read comes as its error."""
+    for path in sorted(directory.glob(f"{_word(target.rpartition(':')[2])}-*.json")):
         try:
             yield path, read(path)
         except InvalidArgument as error:

@@ -89,13 +89,13 @@ def replay_stored(plan: ScenarioPlan, options: SimulateOptions, bridge: Bridge |
     """Replays every stored failure of the scenario that these options could find; retires those that pass."""
     stored = Stored()
     directory = store_directory()
-    if directory is None:
+    if directory is None or not directory.is_dir():
         return stored
     try:
         target = name_target(plan.factory)
     except CannotName:
         return stored
-    for path, repro in list_stored(directory):
+    for path, repro in list_stored(directory, target.name):
         if isinstance(repro, InvalidArgument):
             stored.notes.append(f"a stored failure was passed over: {repro}")
         elif (repro.target, repro.path) == (target.name, target.path) and _applies(repro, options):
