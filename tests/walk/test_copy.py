@@ -212,6 +212,13 @@ def test_what_cannot_be_seen_into_is_shared() -> None:
     assert structural_copy([lock])[0] is lock
 
 
+def test_what_no_one_can_copy_is_shared() -> None:
+    def function() -> None: ...
+
+    wrapped = staticmethod(function)
+    assert structural_copy([wrapped])[0] is wrapped
+
+
 def test_objects_of_c_types_with_visible_content_are_copied() -> None:
     moment = time.gmtime(0)
     assert alike(structural_copy(moment), moment)

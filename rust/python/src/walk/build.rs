@@ -211,7 +211,9 @@ impl<'py> Builder<'py> {
         };
         let pointers = members + usize::from(dict > 0) + usize::from(weak > 0);
         let expected = size_of::<ffi::PyObject>() + pointers * size_of::<*mut ffi::PyObject>();
-        Ok(flags == 0 && size.cast_unsigned() == expected && (members > 0 || dict != 0))
+        Ok(flags == 0
+            && size.cast_unsigned() == expected
+            && (members > 0 || dict != 0 || !solid.is(&self.ty)))
     }
 
     fn add_fields(&self, plan: &mut Plan, content: Option<&Bound<'py, PyType>>) -> PyResult<()> {

@@ -2,6 +2,7 @@
 
 use std::ptr::null_mut;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -148,11 +149,14 @@ pub fn add_to_set(py: Python<'_>, set: &Own, value: Own) -> PyResult<()> {
     })
 }
 
-/// `copy.copy`.
-pub fn shallow(py: Python<'_>, source: Item) -> PyResult<Own> {
+/// `copy.copy`. None if objects of the type cannot be copied at all.
+pub fn shallow(py: Python<'_>, source: Item) -> PyResult<Option<Own>> {
     let copy = py.import(intern!(py, "copy"))?;
-    let copy = copy.call_method1(intern!(py, "copy"), (source.bind(py),))?;
-    Ok(Own::from_bound(copy))
+    match copy.call_method1(intern!(py, "copy"), (source.bind(py),)) {
+        Ok(copy) => Ok(Some(Own::from_bound(copy))),
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// An empty deque with the same bound.

@@ -153,18 +153,19 @@ impl Walker {
     }
 }
 
-/// Refuses an interpreter whose objects are laid out in another way than the walk reads them.
+/// Refuses an interpreter whose ints are laid out in another way than the walk reads them.
 pub fn check_platform(py: Python<'_>) -> PyResult<()> {
     let bits = py
         .import("sys")?
         .getattr("int_info")?
         .getattr("bits_per_digit")?;
-    if bits.extract::<u32>()? == 30 {
+    if bits.extract::<u32>()? == 30 && raw::reads_ints(py)? {
         return Ok(());
     }
-    Err(PyImportError::new_err(format!(
-        "fasm needs a CPython whose ints have digits of 30 bits, and this one has {bits}"
-    )))
+    Err(PyImportError::new_err(
+        "fasm cannot read the ints of this interpreter; it needs a CPython that it was built for, with digits of 30 \
+         bits",
+    ))
 }
 
 #[inline(always)]

@@ -289,6 +289,21 @@ impl Item {
     }
 }
 
+/// Whether ints are laid out as `Item::int` reads them.
+pub fn reads_ints(py: Python<'_>) -> PyResult<bool> {
+    for value in [0, 1, -7, 1 << 30, -(1 << 45), 1 << 60, i64::MAX, -i64::MAX] {
+        let int = value.into_pyobject(py)?.into_any();
+        if !matches!(Item::of(&int).int(), Int::Small(read) if read == value) {
+            return Ok(false);
+        }
+    }
+    let large = (-(1_i128 << 100)).into_pyobject(py)?.into_any();
+    Ok(matches!(
+        Item::of(&large).int(),
+        Int::Big(true, &[0, 0, 0, 1024])
+    ))
+}
+
 /// Ints of two or more digits: those below 2^63 fit a word.
 #[inline(never)]
 fn wide_int(negative: bool, digits: &[u32]) -> Int<'_> {
