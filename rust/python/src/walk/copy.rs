@@ -188,13 +188,13 @@ impl<'w, 'py> Copy<'w, 'py> {
             }
             Make::Base if bare => return self.begin_content(item, content, solid),
             Make::Base => self.start(item, content, solid)?,
-            Make::Shallow => match make::shallow(self.py, item)? {
-                Some(copy) => copy,
-                None => {
+            Make::Shallow => {
+                let Some(copy) = make::shallow(self.py, item)? else {
                     self.plans.note_opaque(place);
                     return Ok(Step::Done(item.own()));
-                }
-            },
+                };
+                copy
+            }
             Make::Bare | Make::Share => make::bare(self.py, item.ty())?,
         };
         if copy.item() == item {
