@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import random
 import sys
 import threading
@@ -224,6 +225,23 @@ def callables(owner: object) -> list[str]:
 @pytest.mark.parametrize("seed", range(10))
 def test_any_call_ends_in_a_result_or_an_ordinary_exception(seed: int) -> None:
     any_calls(random.Random(seed), 2_000)
+
+
+def test_any_calls_from_several_threads_at_once_end_too() -> None:
+    """A slice; `FASM_FUZZ_CALLS=1000000` makes a million of them in about half a minute."""
+    calls = int(os.environ.get("FASM_FUZZ_CALLS", "20000"))
+    ended: list[int] = []
+
+    def work(seed: int) -> None:
+        any_calls(random.Random(seed), calls // THREADS)
+        ended.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ended) == list(range(THREADS))
 
 
 def test_any_calls_leak_nothing() -> None:
