@@ -2,9 +2,12 @@
 //!
 //! The bound is a number of replays, so the result does not depend on the machine's speed.
 
-use crate::draws::Draw;
 use crate::recording::{RecordedStep, Recording};
 use crate::step::{CallFaults, StepKind};
+
+mod draws;
+
+use draws::{all_draws, draw_value, each_draw, group_mut, groups, has_draws};
 
 /// Replays a candidate. `Some` is what really happened, if it fails in the same way; `Err` stops the search.
 pub trait Replay {
@@ -44,15 +47,6 @@ fn size(recording: &Recording) -> Size {
         .map(|draw| u128::from(draw.value) + 1)
         .sum();
     (recording.steps.len(), faults, declined, advance, draws)
-}
-
-fn all_draws(recording: &Recording) -> impl Iterator<Item = &Draw> {
-    let steps = recording.steps.iter().flat_map(|step| &step.draws);
-    recording
-        .initial
-        .iter()
-        .chain(steps)
-        .chain(recording.settling.iter().flat_map(|step| &step.draws))
 }
 
 fn fault_count(step: &RecordedStep) -> usize {
@@ -454,56 +448,4 @@ fn simpler_steps(step: &RecordedStep) -> Vec<RecordedStep> {
         _ => {}
     });
     simpler
-}
-
-/// Draws in groups: of `initial`, of each step, of each settling step.
-fn groups(recording: &Recording) -> usize {
-    1 + recording.steps.len() + recording.settling.len()
-}
-
-fn group_mut(recording: &mut Recording, group: usize) -> Option<&mut Vec<Draw>> {
-    let steps = recording.steps.len();
-    match group {
-        0 => Some(&mut recording.initial),
-        group if group <= steps => recording
-            .steps
-            .get_mut(group - 1)
-            .map(|step| &mut step.draws),
-        group => recording
-            .settling
-            .get_mut(group - 1 - steps)
-            .map(|step| &mut step.draws),
-    }
-}
-
-fn group_of(recording: &Recording, group: usize) -> Option<&Vec<Draw>> {
-    let steps = recording.steps.len();
-    match group {
-        0 => Some(&recording.initial),
-        group if group <= steps => recording.steps.get(group - 1).map(|step| &step.draws),
-        group => recording
-            .settling
-            .get(group - 1 - steps)
-            .map(|step| &step.draws),
-    }
-}
-
-/// Whether there is anything to lower.
-fn has_draws(recording: &Recording, group: usize) -> bool {
-    group_of(recording, group).is_some_and(|draws| draws.iter().any(|draw| draw.value > 0))
-}
-
-fn draw_value(recording: &Recording, group: usize, index: usize) -> Option<u64> {
-    group_of(recording, group)?
-        .get(index)
-        .map(|draw| draw.value)
-}
-
-fn each_draw(recording: &mut Recording, mut change: impl FnMut(&mut Draw)) {
-    let steps = recording.steps.iter_mut().chain(&mut recording.settling);
-    let draws = recording
-        .initial
-        .iter_mut()
-        .chain(steps.flat_map(|step| &mut step.draws));
-    draws.for_each(&mut change);
 }
