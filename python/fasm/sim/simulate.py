@@ -41,7 +41,9 @@ def simulate(
 ) -> Report:
     """Runs a scenario under hostile schedules and checks all laws at every step.
 
-    The same seeds give the same report on every machine, whatever `jobs` is.
+    The same seeds give the same report on every machine, whatever `jobs` is. Each failure is stored under
+    `.fasm/` as a file that replays it, and what is stored for the scenario is replayed before any seed; the
+    environment variable `FASM_DIR` names another directory, or, empty, switches both off.
 
     Args:
         scenario: A class or a function without arguments; called once per seed.
