@@ -10,7 +10,7 @@ from typing import Any
 
 from fasm.errors import StoreCorrupt
 from fasm.stores._rows import LogRow, OutboxRow, Snapshot
-from fasm.stores._seal import seal
+from fasm.stores._seal import seal, seal_action
 
 LOG_COLUMNS = "revision, at, version, epoch, input, key, digest, seal"
 OUTBOX_COLUMNS = (
@@ -69,7 +69,7 @@ def outbox_row(row: Sequence[Any]) -> OutboxRow:
         result_attempts,
         dead,
     ) = row
-    if seal(payload) != sealed:
+    if seal_action(instance, action_id, payload) != sealed:
         raise StoreCorrupt(f"instance {instance!r}: action {action_id} does not match its checksum")
     if result is not None and seal(result, revision) != result_sealed:
         raise StoreCorrupt(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fasm.stores._rows import Unit
-from fasm.stores._seal import seal
+from fasm.stores._seal import seal, seal_action
 from fasm.stores.postgres._sql import in_schema
 
 SETTINGS = {
@@ -162,7 +162,8 @@ def _add(parts: Parts, n: int, unit: Unit) -> None:
     if unit.changed:
         _add_changes(parts, n, unit)
     for position, new in enumerate(unit.emitted):
-        head = (n, name, new.action_id, revision, position, new.kind, new.payload, seal(new.payload))
+        sealed = seal_action(name, new.action_id, new.payload)
+        head = (n, name, new.action_id, revision, position, new.kind, new.payload, sealed)
         parts.emitted.append((*head, new.attempts, new.not_before, new.dead))
 
 
@@ -196,7 +197,7 @@ def _add_changes(parts: Parts, n: int, unit: Unit) -> None:
                 change.dead,
                 kind,
                 payload,
-                None if payload is None else seal(payload),
+                None if payload is None else seal_action(unit.instance, change.action_id, payload),
             )
         )
 

@@ -56,9 +56,9 @@ class Address:
             **settings,
             **self.settings,
         }
+        arguments: dict[str, Any] = {"timeout": self.connect_timeout_s, **self.options}
         try:
-            options = {**self.options, "timeout": self.connect_timeout_s}
-            return await asyncpg.connect(self.dsn, server_settings=wanted, **options)
+            return await asyncpg.connect(self.dsn, server_settings=wanted, **arguments)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if is_lost(error) or state_of(error) in ("57P03", "53300"):
                 raise StoreBusy(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error

@@ -77,8 +77,8 @@ class Reads:
         return [log_row(instance, row) for row in rows]
 
     async def stats(self, connection: asyncpg.Connection) -> Stats:
-        relations = list(_sql.RELATIONS)
-        [row] = await connection.fetch(self.sql(_sql.STATS), _sql.quoted(self._schema), relations)
+        where = (_sql.quoted(self._schema), list(_sql.RELATIONS))
+        [row] = await connection.fetch(self.sql(_sql.STATS), *where)
         return Stats(row[0], row[1], row[2], row[3] or 0)
 
     async def explain(self, connection: asyncpg.Connection, unit: Unit, owner: str) -> KeyRow | None:

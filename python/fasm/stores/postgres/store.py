@@ -163,7 +163,7 @@ class PostgresStore(Store):
         """The database's time, as of the last time it was heard, moved on by a monotonic clock."""
         return int(time.monotonic() * 1_000 + self._clock_ms) if self._clock_ms else wall_clock()
 
-    def _hear_time(self, database_ms: int, sent: float) -> None:
+    def _hear_time(self, database_ms: Any, sent: float) -> None:
         self._clock_ms = database_ms - (sent + time.monotonic()) / 2 * 1_000
 
     # ---- opening and closing -------------------------------------------------------------------------------

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import override
 
 from fasm.errors import InvalidArgument, StoreBusy, StoreError
 from fasm.stores import _check
 from fasm.stores._rows import KeyRow, Pruned, StoreInfo, Unit
+from fasm.stores._state import make_state
 from fasm.stores.postgres import _sql
 from fasm.stores.postgres._errors import is_lost, is_retryable, state_of, translate
 from fasm.stores.postgres._flush import prepare
@@ -189,8 +189,7 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
         transaction: PostgresTransaction[S] | None = None
         try:
             await self._start(connection, instance, epoch, owner)
-            opened = self._open_state(proxy)
-            state = cast("S", await opened if inspect.isawaitable(opened) else opened)
+            state = await make_state(self._open_state, proxy)
             transaction = PostgresTransaction(state, proxy, lambda unit: self._end(connection, unit, owner))
             yield transaction
         except Exception:

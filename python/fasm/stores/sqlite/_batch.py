@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fasm.errors import FasmError
 from fasm.stores import _check
 from fasm.stores._rows import Change, KeyRow, Transition, Unit
-from fasm.stores._seal import seal
+from fasm.stores._seal import seal, seal_action
 from fasm.stores.sqlite import _sql
 
 INLINE_BYTES = 1_000
@@ -139,7 +139,7 @@ def _emitted_rows(db: sqlite3.Connection, unit: Unit) -> list[tuple[object, ...]
     for position, new in enumerate(unit.emitted):
         _no_nul(new.action_id)
         _no_nul(new.kind)
-        sealed = seal(new.payload)
+        sealed = seal_action(unit.instance, new.action_id, new.payload)
         head = (unit.instance, new.action_id, revision, position, new.kind, new.payload, sealed)
         rows.append((*head, new.attempts, new.not_before))
     return rows
@@ -165,7 +165,13 @@ def _write_changes(db: sqlite3.Connection, changed: Sequence[tuple[Unit, Change]
         ],
     )
     replaced = [
-        (*change.payload, seal(change.payload[1]), unit.instance, change.action_id, change.revision)
+        (
+            *change.payload,
+            seal_action(unit.instance, change.action_id, change.payload[1]),
+            unit.instance,
+            change.action_id,
+            change.revision,
+        )
         for unit, change in changed
         if change.payload is not None
     ]

@@ -31,7 +31,6 @@ class Options:
     check: bool
     adopt: bool
     script: str
-    connection: type[sqlite3.Connection]
 
 
 class Session:
@@ -82,7 +81,6 @@ class Session:
                 check_same_thread=False,
                 timeout=self.options.busy_timeout_s,
                 cached_statements=64,
-                factory=self.options.connection,
             )
             try:
                 self._set_pragmas(db)

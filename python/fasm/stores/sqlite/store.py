@@ -101,7 +101,6 @@ class SqliteStore(Store):
             check=flag("check", check),
             adopt=flag("adopt", adopt),
             script="",
-            connection=sqlite3.Connection,
         )
         self._take(options, integer("max_batch", max_batch, at_least=1))
 

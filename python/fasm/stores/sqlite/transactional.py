@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
 from fasm.errors import InvalidArgument, StoreError
 from fasm.stores import _check
 from fasm.stores._rows import KeyRow, Pruned, Unit
+from fasm.stores._state import make_state
 from fasm.stores.protocol import TransactionalStore
 from fasm.stores.sqlite import _sql
 from fasm.stores.sqlite._errors import is_busy, translate
@@ -128,8 +128,7 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
         try:
             if db.execute(_sql.OWNED, (instance, epoch)).fetchone() is None:
                 raise _check.fenced(instance, epoch)
-            opened = self._open_state(connection)
-            state = cast("S", await opened if inspect.isawaitable(opened) else opened)
+            state = await make_state(self._open_state, connection)
             yield SqliteTransaction(state, connection, loan)
         finally:
             if connection._end() is not None:
