@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,6 +21,8 @@ from fasm.errors import CommitUnknown, Fenced, InvalidArgument, StoreBusy, Store
 from fasm.stores import Claim, PostgresStore
 from fasm.stores.postgres import _line
 from tests.stores.opening import MACHINE, fill, load, opened, own, unit
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.postgres
 
@@ -40,18 +43,18 @@ async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event) 
         try:
             await store.commit(unit(claim, revision))
         except (CommitUnknown, StoreBusy):
-            old = claim
-            claim = await patiently_own(store, claim.instance)
-            if not await store.was_committed(claim.instance, old.epoch, revision + 1):
+            lost = (claim.instance, claim.epoch, revision + 1)
+            claim = await patiently(partial(own, store, claim.instance))
+            if not await patiently(partial(store.was_committed, *lost)):
                 continue
         revision += 1
     return revision
 
 
-async def patiently_own(store: PostgresStore, instance: str) -> Claim:
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
     for _ in range(100):
         try:
-            return await own(store, instance)
+            return await call()
         except StoreBusy:
             await asyncio.sleep(0.02)
     raise AssertionError("the store stayed busy")
@@ -154,7 +157,7 @@ def test_a_silent_network_is_given_up_after_a_deadline(
                 with pytest.raises(StoreBusy):
                     await store.commit(unit(claim, 1))
                 wire.go_on()
-                again = await patiently_own(store, "eu")
+                again = await patiently(lambda: own(store))
                 done = await store.was_committed("eu", claim.epoch, 2)
                 assert (await load(store)).revision == 1 + done
                 assert await store.commit(unit(again, 1 + done)) is None

@@ -92,7 +92,9 @@ class Tables:
 
     def depart(self, owner: str) -> None:
         """Ends an owner: its instances are free, its epochs void."""
-        self.release([name for name, row in self.rows.items() if row.owner == owner], owner)
+        for row in self.rows.values():
+            if row.owner == owner:
+                row.owner, row.epoch = None, 0
         self.owners.pop(owner, None)
 
     # ---- units ---------------------------------------------------------------------------------------------
