@@ -188,6 +188,9 @@ impl<O> Driver<O> {
     ) -> Result<bool, Halt<H::Abort>> {
         let (mut waits, mut refused) = (0, None);
         for _ in 0..MAX_TIMER_ROUNDS {
+            if self.schedule.timers() == 0 {
+                return Ok(true);
+            }
             let Some(round) = self.fire_armed(host, limit, true)? else {
                 return Ok(false);
             };

@@ -8,7 +8,7 @@ use fasm_core::host::{Emissions, Halt, Outcome};
 use fasm_core::step::CallFaults;
 use pyo3::prelude::*;
 
-use super::drive::Driven;
+use super::drive::{Driven, Injection};
 use super::host::{Checked, PyHost};
 use super::tally::BuiltIn;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
@@ -19,6 +19,9 @@ const FIRST_FRESH_ID: u64 = 1 << 40;
 const FRESH_IDS: u64 = 1 << 20;
 /// The result that comes with them is one of the last so many.
 const RESULTS_PER_COPY: u64 = 16;
+
+/// A chain of causes is followed so far: it may be a ring.
+const MAX_CAUSES: usize = 16;
 
 /// What was seen before a transition, where anything was looked at.
 #[derive(Debug, Default)]
@@ -180,11 +183,7 @@ impl<'py> PyHost<'_, 'py> {
                 )));
             }
             Err(error) => {
-                let struck = out.actions_full && self.settings.is_actions_full(self.py, &error);
-                let injected = injections
-                    .iter()
-                    .any(|one| one.exception.is(error.value(self.py)));
-                if !struck && !injected && !self.settings.is_store_error(self.py, &error) {
+                if !self.is_interruption(&error, &injections, out) {
                     let halt = self.blame(error, "restore");
                     return Err(prefix(halt, "restore raised "));
                 }
@@ -194,6 +193,41 @@ impl<'py> PyHost<'_, 'py> {
         };
         self.after_reading(&before, format_args!("restore"))?;
         Ok(finished)
+    }
+
+    /// Whether `restore` was kept from its work: by an injected error, also one that it explains with another
+    /// (`raise ... from error`), or by the store.
+    fn is_interruption(
+        &self,
+        error: &PyErr,
+        injections: &[Injection<'py>],
+        out: &Emissions<Bound<'py, PyAny>>,
+    ) -> bool {
+        let py = self.py;
+        let mut chain = Some(error.clone_ref(py));
+        for _ in 0..MAX_CAUSES {
+            let Some(link) = chain else { return false };
+            let struck = out.actions_full && self.settings.is_actions_full(py, &link);
+            let injected = || {
+                injections
+                    .iter()
+                    .any(|one| one.exception.is(link.value(py)))
+            };
+            if struck || self.settings.is_store_error(py, &link) || injected() {
+                return true;
+            }
+            chain = link.cause(py);
+        }
+        false
+    }
+
+    /// Does what happens seldom: it is always looked at, and paid for by nobody.
+    pub(super) fn seldom<T>(&mut self, act: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+        let (purity, due) = (self.purity.clone(), self.pure_step);
+        self.pure_step = purity.due_seldom(due);
+        let outcome = act(self);
+        (self.purity, self.pure_step) = (purity, due);
+        outcome
     }
 
     /// Looks at the state before something that must not change it.
@@ -438,6 +472,9 @@ impl<'py> PyHost<'_, 'py> {
         if self.pure_step {
             let walked = self.handed.remember(object, self.walker);
             self.purity.spend(walked.map_err(Halt::abort)?);
+        } else {
+            // It may be an object known from before that its owner has changed since, as is his right.
+            self.handed.forget(object);
         }
         Ok(())
     }

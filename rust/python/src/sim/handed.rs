@@ -27,14 +27,23 @@ impl<'py> Handed<'py> {
             *known = print;
             return Ok(print.nodes);
         }
-        if self.order.len() >= REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            drop(self.prints.remove(&oldest));
+        while self.order.len() >= REMEMBERED {
+            // An address that was forgotten stays in line until its turn comes.
+            if let Some(oldest) = self.order.pop_front() {
+                drop(self.prints.remove(&oldest));
+            }
         }
         self.order.push_back(address);
         self.prints.insert(address, (object.clone(), print));
         Ok(print.nodes)
+    }
+
+    /// The object is handed over anew, and nobody looks at what it is now.
+    #[inline]
+    pub fn forget(&mut self, object: &Bound<'py, PyAny>) {
+        if !self.prints.is_empty() {
+            drop(self.prints.remove(&(object.as_ptr() as usize)));
+        }
     }
 
     pub fn clear(&mut self) {

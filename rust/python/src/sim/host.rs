@@ -256,7 +256,7 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn restore(&mut self, faults: &CallFaults, out: &mut Emissions<Self::Obj>) -> Checked<bool> {
-        self.reading(|host| host.run_restore(faults, out))
+        self.seldom(|host| host.reading(|host| host.run_restore(faults, out)))
     }
 
     fn execute(&mut self, action: &Self::Obj, attempt: u32) -> Checked<Option<Self::Obj>> {
@@ -300,7 +300,7 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn settled(&mut self) -> Checked<()> {
-        self.reading(Self::check_settled)
+        self.seldom(|host| host.reading(Self::check_settled))
     }
 
     fn enter_id(&mut self, id: &Self::Obj, slot: u32, again: bool) -> Checked<Standing> {

@@ -322,7 +322,7 @@ impl PyHost<'_, '_> {
             )));
         }
         self.state = State::new(state).map_err(Halt::abort)?;
-        self.always()
+        self.seldom(Self::always)
     }
 }
 

@@ -62,6 +62,14 @@ impl Watch {
         }
     }
 
+    /// Whether to look at what happens seldom, so that it costs little to look every time.
+    pub fn due_seldom(&self, due_now: bool) -> bool {
+        match self.mode {
+            Mode::Off | Mode::Rate(_) => due_now,
+            Mode::Always | Mode::Auto => true,
+        }
+    }
+
     /// Accounts for a walk.
     #[inline]
     pub fn spend(&mut self, nodes: u64) {
