@@ -1,4 +1,4 @@
-"""What the tables of the laws are made of: a small shop that is right, and rows that each break one rule in it.
+"""What the tables of the laws are made of: a small shop that is right, and rows that each break a rule in it.
 
 A row is a broken shop, the law that must name it, words that its message must say, and a right twin. The twin
 passes 200 seeds of 300 steps under the same faults, so that the law is about the fault and nothing else.
@@ -45,7 +45,7 @@ class Till:
 
 
 class Shop:
-    """Charges each amount under an id of its own and books it when the answer comes. Right; twins change it."""
+    """Charges each amount under an id of its own and books it when the answer comes. Right; twins differ."""
 
     async def stf(self, state: Any, event: Input[int, int, str], actions: Actions[int, Charge]) -> Any:
         match event:
@@ -147,7 +147,7 @@ def assert_caught(row: Row) -> None:
     assert failure.law == row.law, failure
     for word in row.says:
         assert word in failure.message
-    assert failure.trace or failure.step == 0
+    assert failure.trace or failure.step == 0 or "while settling" in failure.message
 
 
 def assert_passes(row: Row) -> None:

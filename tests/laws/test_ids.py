@@ -77,7 +77,7 @@ class EmitsTwiceOnAnswer(Shop):
 
 
 class Continues(EmitsTwiceOnAnswer):
-    """Right: in the transition that takes an answer the id is free, and emitting it goes on with the effect."""
+    """Right: in the transition that takes an answer the id is free; emitting it goes on with the effect."""
 
     times = 1
 
