@@ -83,6 +83,8 @@ def test_a_finite_machine_is_proved_with_every_situation_counted_once() -> None:
     assert report.verdict is Verdict.PROVED
     assert report.exploration is not None
     assert report.exploration.states == 16
+    # Each of 12 inner moves per direction, and 4 against the edge.
+    assert (report.accepted, report.rejected) == (24, 8)
     assert report.exploration.depth == 6
     assert report.exploration.frontier == 0
 
