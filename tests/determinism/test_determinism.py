@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 import fasm
@@ -86,3 +89,30 @@ def test_a_failure_that_does_not_come_again_is_one_of_determinism() -> None:
     failure = run(Flaky).failures[0]
     assert failure.law == "determinism"
     assert "second_time_lucky" in failure.message
+
+
+EDITED = """
+import fasm
+from tests.determinism.impure import Impure, Log, PureScenario
+
+class Edited(Impure):
+    def ask(self, state: Log) -> int:
+        return {answer}
+
+class EditedScenario(PureScenario):
+    machine = Edited()
+"""
+
+
+def test_a_module_that_is_edited_between_two_runs_is_run_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = tmp_path / "edited_between_runs.py"
+    source.write_text(EDITED.format(answer=1))
+    module = importlib.import_module("edited_between_runs")
+    assert run(module.EditedScenario).verdict is Verdict.PASSED
+    source.write_text(EDITED.format(answer=22))
+    module = importlib.reload(module)
+    report = run(module.EditedScenario)
+    assert report.verdict is Verdict.PASSED, report.failures[0].message

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pickle
 import struct
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any, Final
 
 HASH_SEED: Final = "271828"
 """`PYTHONHASHSEED` of the helper; whoever runs under this very one gets another."""
 
-START_S: Final = 60.0
+NOT_OURS: Final = tuple(
+    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+"""Where modules lie that nobody edits between two runs."""
 
 
 class HelperLost(Exception):
@@ -27,6 +33,7 @@ class Helper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._started = time.time()
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from fasm.sim._helper import answer; answer()"],
             stdin=subprocess.PIPE,
@@ -58,9 +65,9 @@ class Helper:
                 stream.close()
 
     @property
-    def is_alive(self) -> bool:
-        """Whether it can still be asked."""
-        return self._process.poll() is None
+    def is_current(self) -> bool:
+        """Whether it can still be asked, and runs the code that is on the disk."""
+        return self._process.poll() is None and newest_source() < self._started
 
     def _send(self, value: Any) -> None:
         assert self._process.stdin is not None
@@ -95,6 +102,18 @@ def _read(stream: IO[bytes]) -> Any:
     return pickle.loads(data)
 
 
+def newest_source() -> float:
+    """When the newest of the user's own modules was last changed: a helper that is older runs old code."""
+    newest = 0.0
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if path is None or path.startswith(NOT_OURS):
+            continue
+        with contextlib.suppress(OSError):
+            newest = max(newest, Path(path).stat().st_mtime)
+    return newest
+
+
 _helper: Helper | None = None
 _owner = 0
 _lock = threading.Lock()
@@ -104,7 +123,10 @@ def helper() -> Helper:
     """Gives the helper of this process; starts it when it is first needed."""
     global _helper, _owner
     with _lock:
-        if _helper is None or _owner != os.getpid() or not _helper.is_alive:
+        if _helper is not None and _owner == os.getpid() and not _helper.is_current:
+            _helper.close()
+            _helper = None
+        if _helper is None or _owner != os.getpid():
             _helper, _owner = Helper(), os.getpid()
             atexit.register(_close, _helper, _owner)
         return _helper
