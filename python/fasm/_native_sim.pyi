@@ -69,13 +69,40 @@ class Simulation:
         """Runs the first steps of a seed without settling; hashes what happens step by step."""
 
     def replay(
-        self, parts: Any, recording: Recording, trace: int, explain: tuple[int, str] | None, /
+        self,
+        parts: Any,
+        recording: Recording,
+        trace: int,
+        watch: Callable[[str, Any], Any] | None,
+        explain: tuple[int, str] | None,
+        /,
     ) -> dict[str, Any]:
         """Runs a recording. Steps that no longer fit are passed over and told.
+
+        `watch(what, object)` sees every object that the trace puts into words; what it returns is kept there.
 
         `skipped` lists `(label, declined)`; `divergence` is the first draw that differs, as
         `(step, index, expected, found)`: step 0 is `initial`, those after the last are settling;
         expected is `(method, bound, value)` or None, found is `(method, bound)` or None.
+        """
+
+    def go_on(
+        self,
+        make_parts: Callable[[], Any],
+        recording: Recording,
+        prefix: int,
+        law: str,
+        seed: int,
+        swarm: bool,
+        runs: int,
+        steps: int,
+        budget_s: float,
+        /,
+    ) -> tuple[int, int, int]:
+        """Replays the first `prefix` steps of a recording, goes on at random for `steps` more, `runs` times.
+
+        Weights and rates are those that `seed` drew. Returns how many runs broke `law` after the prefix, how
+        many there were, and their steps; there are fewer than asked for when `budget_s` is used up.
         """
 
     def shrink(

@@ -33,7 +33,7 @@ def test_a_failure_is_shown_without_our_frames(suite: Suite, words: list[str]) -
             "FAILED  BankScenario: 1 seed*",
             "invariant:never_negative broken by seed 0 at step *; shrunk from * steps to *",
             "    assert state.money >= 0*",
-            "         1  input pay *",
+            "          1            input pay *",
             "replay: fasm replay .fasm/BankScenario-never_negative-deliver-*.json",
             "*test_bank.py:8: SimulationFailed",
             "FAILED test_bank.py::test_bank - invariant:never_negative broken, fasm replay .fasm/*.json",

@@ -94,7 +94,7 @@ def test_a_replay_of_a_record_is_the_run_itself(scenario: Any, faults: Faults) -
 def _compare(session: Session, seed: int) -> None:
     native = _native.Simulation(session.spec)
     first = native.run(session.parts(), seed, session.swarms(seed), None, True, 10**6, None)
-    again = native.replay(session.parts(), first["recording"], 10**6, None)
+    again = native.replay(session.parts(), first["recording"], 10**6, None, None)
     assert again["trace"] == first["trace"]
     assert (again["failure"], again["settling"], again["step"]) == (None, True, first["step"])
     assert not again["skipped"]

@@ -17,7 +17,11 @@ INTERRUPTED: Final = 130
 def show(report: Report, *, as_json: bool) -> int:
     """Prints a report on stdout; gives the exit code of its verdict."""
     try:
-        print(report.to_json() if as_json else report, flush=True)
+        if as_json:
+            print(report.to_json())
+        else:
+            report.print()
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return report.verdict.exit_code

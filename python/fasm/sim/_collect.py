@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fasm.sim._explain import Explained
+from fasm.sim._timeline import timeline_lines
 from fasm.sim._trace import trace_lines
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
@@ -101,13 +102,16 @@ def totals_of(plan: ScenarioPlan, tally: dict[str, Any], seeds: int, invisible: 
 def make_failure(explained: Explained, count: int) -> Failure:
     """Gives the failure of a group of seeds that broke the same law at the same kind of step."""
     broken = explained.broken
+    message = explained.message + (" (while settling)" if broken.settling else "")
     return Failure(
         law=broken.law,
-        message=explained.message + (" (while settling)" if broken.settling else ""),
+        message=message,
         seed=broken.seed,
         step=broken.step,
         count=count,
         trace=trace_lines(explained.trace),
+        steps=explained.steps,
+        timeline=tuple(timeline_lines(explained.steps, broken.law, message)),
         original_steps=broken.steps,
         drawn=broken.drawn,
         repro=explained.repro,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from fasm import _native
 from fasm.sim._session import Broken, Session, spec_for_replay
-
-TRACE_STEPS: Final = 100_000
-"""How many of the last steps are told."""
-
-EXPLAINED: Final = ("atomicity", "purity")
-"""Laws whose message names a path in the state, for which copies must be made at the step."""
+from fasm.sim._story import TRACE_STEPS, main_steps, tell
+from fasm.sim.story import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +19,8 @@ class Explained:
         broken: The failure as the seed showed it; its law is `determinism` if it does not fail again.
         recording: The smallest run, or None where nothing could be recorded.
         message: What that run says.
-        trace: Its steps.
-        settled: Its steps of settling.
+        trace: Its steps as the native side tells them.
+        steps: Its last steps for people, those of settling included.
         replays: How many replays the search took.
         cut_short: The Ctrl-C that ended the search early, if one did.
         repro: The file that was written, if one was.
@@ -35,6 +31,7 @@ class Explained:
     recording: _native.Recording | None
     message: str
     trace: list[dict[str, Any]]
+    steps: tuple[Step, ...] = ()
     replays: int = 0
     cut_short: BaseException | None = None
     repro: str | None = None
@@ -54,28 +51,11 @@ def explain(session: Session, broken: Broken) -> Explained:
     best, replays, cut_short = shrinker.shrink(
         session.parts, recording, broken.law, broken.kind, options.shrink_replays, options.shrink_s
     )
-    message, trace = tell(session, best, broken.law)
-    if message is None:  # the seed shows it, its record does not: no reason to call it something else
+    story = tell(session, best, broken.law)
+    if story.message is None:  # the seed shows it, its record does not: no reason to call it something else
         message = f"{broken.message}\n(not made smaller: a replay of its record does not break this law)"
         return Explained(broken, None, message, main_steps(again))
-    return Explained(broken, best, message, trace, replays, cut_short)
-
-
-def tell(session: Session, recording: _native.Recording, law: str) -> tuple[str | None, list[dict[str, Any]]]:
-    """Replays a recording in words. Gives the message of the law it breaks, None if it breaks another."""
-    native = _native.Simulation(spec_for_replay(session.spec, law))
-    ran = native.replay(session.parts(), recording, TRACE_STEPS, None)
-    if ran["failure"] is not None and ran["failure"][0] == law and law in EXPLAINED:
-        ran = native.replay(session.parts(), recording, TRACE_STEPS, (ran["step"], law))
-    trace = main_steps(ran)
-    if ran["failure"] is None or ran["failure"][0] != law:
-        return None, trace
-    return ran["failure"][1], trace
-
-
-def main_steps(ran: dict[str, Any]) -> list[dict[str, Any]]:
-    """Gives the steps of a run in words. Settling is left out: it happens by itself after what matters."""
-    return [entry for entry in ran["trace"] if entry["step"] <= ran["steps"]]
+    return Explained(broken, best, story.message, story.trace, story.steps, replays, cut_short)
 
 
 def unexplained(broken: Broken) -> Explained:

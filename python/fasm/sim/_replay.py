@@ -10,9 +10,10 @@ from typing import Any
 from fasm import _native, errors
 from fasm.errors import InvalidArgument, ReplayDiverged, StoreError
 from fasm.sim._difference import first_difference
-from fasm.sim._explain import EXPLAINED, TRACE_STEPS, Explained, main_steps
+from fasm.sim._explain import Explained
 from fasm.sim._repro_file import Repro
 from fasm.sim._session import Bridge, Broken, Session, make_spec, spec_for_replay
+from fasm.sim._story import TRACE_STEPS, main_steps, tell
 from fasm.sim._target import split_target
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
@@ -92,20 +93,19 @@ def replay_once(session: Session, repro: Repro) -> Replayed:
     """
     sources = [source.name for source in session.plan.sources]
     recording = _native.Recording.from_plain(_playable(repro.recording, sources), sources)
-    ran = session.native.replay(session.parts(), recording, TRACE_STEPS, None)
+    ran = session.native.replay(session.parts(), recording, TRACE_STEPS, None, None)
     difference = first_difference(repro.recording, ran, sources)
     if ran["failure"] is None:
         return Replayed(None, difference, ran["steps"])
     law, message = ran["failure"]
-    if law in EXPLAINED:
-        again = _native.Simulation(session.spec)  # its counts are thrown away
-        told = again.replay(session.parts(), recording, TRACE_STEPS, (ran["step"], law))
-        message = told["failure"][1] if told["failure"] is not None else message
+    story = tell(session, recording, law)
+    message = message if story.message is None else story.message
     broken = Broken(
         seed=repro.seed, step=repro.step, law=law, message=message, kind=ran["kind"],
         settling=ran["settling"], steps=repro.original_steps, drawn=dict(repro.drawn), cause=ran["cause"],
     )  # fmt: skip
-    return Replayed(Explained(broken, recording, message, main_steps(ran)), difference, ran["steps"])
+    explained = Explained(broken, recording, message, main_steps(ran), story.steps)
+    return Replayed(explained, difference, ran["steps"])
 
 
 def _playable(recording: Mapping[str, Any], sources: list[str]) -> dict[str, Any]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-SHOWN_LINES: Final = 60
+from fasm.sim._paint import PLAIN, Paint
+from fasm.sim._timeline import timeline_lines, wrapped
 
 if TYPE_CHECKING:
     from fasm.sim.report import Failure, Report
 
+SHOWN_LINES: Final = 60
+MESSAGE_WIDTH: Final = 112
+VERDICTS: Final = {"PASSED": "good", "PROVED": "good", "FAILED": "broken"}
 
-def report_lines(report: Report) -> Iterator[str]:
+
+def report_lines(report: Report, paint: Paint = PLAIN) -> Iterator[str]:
     """Gives the lines of a report."""
+    verdict = paint(VERDICTS.get(report.verdict.value, "fault"), report.verdict.value)
     yield (
-        f"{report.verdict.value}  {report.scenario}: {_count(report.seeds, 'seed')}, "
+        f"{verdict}  {report.scenario}: {_count(report.seeds, 'seed')}, "
         f"{_count(report.steps, 'step')} and {report.settle_steps:,} to settle, "
         f"in {report.elapsed_s:.2f} s ({report.steps_per_s:,.0f} steps/s), ended: {report.ended}"
     )
@@ -30,7 +36,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield from (f"never tested: {line}" for line in report.vacuous)
     for each in report.failures:
         yield ""
-        yield from failure_lines(each)
+        yield from failure_lines(each, paint)
 
 
 def _exploration_lines(report: Report) -> Iterator[str]:
@@ -48,7 +54,7 @@ def _exploration_lines(report: Report) -> Iterator[str]:
         yield from _indented(f"{count:>8,}  {point}" for point, count in explored.crash_points.items())
 
 
-def failure_lines(failure: Failure) -> Iterator[str]:
+def failure_lines(failure: Failure, paint: Paint = PLAIN) -> Iterator[str]:
     """Gives the lines of one failure."""
     times = f", {failure.count:,} times" if failure.count > 1 else ""
     shrunk = (
@@ -56,15 +62,22 @@ def failure_lines(failure: Failure) -> Iterator[str]:
         if failure.trace
         else ""
     )
-    yield f"{failure.law} broken by seed {failure.seed} at step {failure.step:,}{times}{shrunk}"
-    yield from _indented(failure.message.splitlines())
+    where = f"seed {failure.seed} at step {failure.step:,}"
+    yield f"{paint('broken', failure.law)} broken by {where}{times}{shrunk}"
+    for line in failure.message.splitlines():
+        yield from _indented(wrapped(line, MESSAGE_WIDTH))
     if failure.drawn:
         yield f"seed {failure.seed} had drawn: " + ", ".join(f"{k}={v:g}" for k, v in failure.drawn.items())
     if failure.timeline or failure.trace:
-        yield "what happened:"
-        yield from _indented(_cut(failure.timeline or failure.trace))
+        yield paint("head", "what happened:")
+        timeline: Sequence[str] = failure.timeline or failure.trace
+        if failure.steps:
+            timeline = tuple(timeline_lines(failure.steps, failure.law, failure.message, paint))
+        yield from _indented(_cut(timeline))
+    if failure.likely is not None:
+        yield str(failure.likely)
     if failure.code:
-        yield "as code:"
+        yield paint("head", "as code:")
         yield from _indented(failure.code.splitlines())
     if failure.replay:
         yield f"replay: {failure.replay}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fasm import _check, _native
 from fasm.errors import SimulationFailed
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
-from fasm.sim._explain import EXPLAINED, Explained, tell
+from fasm.sim._explain import Explained
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim._stored import replay_stored, store_failure
+from fasm.sim._story import tell
 from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
@@ -22,6 +23,9 @@ from fasm.sim.report import Exploration, Failure, Report
 from fasm.sim.verdict import Verdict
 
 __all__ = ["explore"]
+
+NAMES_A_PATH: Final = ("atomicity", "purity")
+"""Laws whose message names a place in the state when a single run is replayed."""
 
 
 def explore(
@@ -172,12 +176,13 @@ def _report(
 def _explained(session: Session, found: dict[str, Any]) -> Explained:
     law, message = found["failure"]
     recording = found["recording"]
-    told, trace = tell(session, recording, law)
-    replayed = _native.Simulation(session.spec).replay(session.parts(), recording, 0, None)
+    story = tell(session, recording, law)
+    replayed = _native.Simulation(session.spec).replay(session.parts(), recording, 0, None, None)
     broken = Broken(
         seed=0, step=len(recording), law=law, message=message, kind=replayed["kind"],
         settling=recording.settles, steps=len(recording), drawn={}, cause=None,
     )  # fmt: skip
     # A replay can name the path in the state; of a cycle only the exploration knows.
-    best = told if told is not None and law in EXPLAINED else message
-    return Explained(broken, recording if told is not None else None, best, trace)
+    best = story.message if story.message is not None and law in NAMES_A_PATH else message
+    shown = recording if story.message is not None else None
+    return Explained(broken, shown, best, story.trace, story.steps)

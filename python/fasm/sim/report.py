@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import IO, Any
 
 from fasm.sim import _report_text
+from fasm.sim._paint import Paint, paint_for
+from fasm.sim.story import Likelihood, Step
 from fasm.sim.verdict import Verdict
 
 __all__ = ["ActionCount", "Exploration", "Failure", "FaultCount", "InputCount", "Report"]
@@ -94,7 +97,9 @@ class Failure:
         trace: The steps of the shrunk run, one line each.
         original_steps: The number of steps before shrinking.
         repro: The file that replays it, or None where none was written.
-        timeline: What happened in the shrunk run, line by line.
+        steps: What happened in the shrunk run, step by step; the last 300 steps, those of settling included.
+        timeline: The same as lines of text.
+        likely: From which of these steps on the failure had become likely; None where that was not tried.
         code: The shrunk steps as Python code.
         replay: The one line that replays it.
         drawn: What a swarm seed had drawn: weight by source, rate by fault.
@@ -108,13 +113,23 @@ class Failure:
     trace: tuple[str, ...] = ()
     original_steps: int
     repro: str | None = None
+    steps: tuple[Step, ...] = ()
     timeline: tuple[str, ...] = ()
+    likely: Likelihood | None = None
     code: str = ""
     replay: str = ""
     drawn: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __str__(self) -> str:
         return "\n".join(_report_text.failure_lines(self))
+
+    def print(self, file: IO[str] | None = None) -> None:
+        """Prints it, in colour on a terminal: `NO_COLOR` and `FORCE_COLOR` are respected.
+
+        Args:
+            file: Where to. Default: `sys.stdout`.
+        """
+        _print(_report_text.failure_lines, self, file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +207,26 @@ class Report:
 
     def __str__(self) -> str:
         return "\n".join(_report_text.report_lines(self))
+
+    def print(self, file: IO[str] | None = None) -> None:
+        """Prints it, in colour on a terminal: `NO_COLOR` and `FORCE_COLOR` are respected.
+
+        Args:
+            file: Where to. Default: `sys.stdout`.
+
+        Example:
+            >>> Report(
+            ...     scenario="Demo", verdict=Verdict.PASSED, ended="steps", seeds=1, steps=9, elapsed_s=0.5
+            ... ).print()
+            PASSED  Demo: 1 seed, 9 steps and 0 to settle, in 0.50 s (18 steps/s), ended: steps
+            transitions: 0 accepted, 0 rejected, 0 interrupted
+        """
+        _print(_report_text.report_lines, self, file)
+
+
+def _print(lines: Callable[[Any, Paint], Iterable[str]], told: Any, file: IO[str] | None) -> None:
+    stream = sys.stdout if file is None else file
+    stream.write("\n".join((*lines(told, paint_for(stream)), "")))
 
 
 def _plain(value: Any) -> Any:

@@ -97,6 +97,8 @@ pub struct Driver<O> {
     pub(crate) switches: Switches,
     declined: Vec<bool>,
     steps: u64,
+    /// How far the labels of steps are ahead of their numbers.
+    ahead: u64,
 }
 
 impl<O> Driver<O> {
@@ -115,7 +117,16 @@ impl<O> Driver<O> {
             switches,
             declined: vec![false; sources],
             steps,
+            ahead: 0,
         }
+    }
+
+    /// After the end of a script: `run` performs `steps` more, chosen by that planner.
+    pub fn go_on(&mut self, planner: Planner, steps: u64) {
+        self.guide = Guide::Random(Box::new(planner));
+        self.steps = self.counts.steps + steps;
+        // Labels name emissions for ever, and those of a script may be higher than its number of steps.
+        self.ahead = self.label.saturating_sub(self.counts.steps);
     }
 
     /// What happened so far, if it was recorded.
@@ -146,9 +157,10 @@ impl<O> Driver<O> {
     }
 
     fn random_step<H: Host<Obj = O>>(&mut self, host: &mut H) -> Result<bool, Halt<H::Abort>> {
-        self.begin(self.counts.steps + 1);
+        let number = self.counts.steps + 1;
+        self.begin(number + self.ahead);
         self.schedule.wake(self.counts.steps);
-        host.begin_step(self.label, self.now_ms, None);
+        host.begin_step(number, self.now_ms, None);
         self.declined.fill(false);
         let mut plan = StepPlan::new(StepKind::Unknown);
         let mut forced = self.force(host, &mut plan);
@@ -228,7 +240,7 @@ impl<O> Driver<O> {
         host: &mut H,
         plan: &mut StepPlan,
     ) -> Result<Performed, Halt<H::Abort>> {
-        host.note_plan(plan);
+        host.note_plan(self.label, plan);
         let performed = self.perform(host, plan);
         if matches!(performed, Ok(Performed::Declined(_) | Performed::Absent)) {
             host.note_absent();

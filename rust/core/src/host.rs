@@ -159,8 +159,8 @@ pub trait Host {
     fn begin_step(&mut self, step: u64, now_ms: i64, script: Option<&[Draw]>);
     /// The draws the scenario made since `begin_step`, when recording.
     fn take_draws(&mut self) -> Vec<Draw>;
-    /// The step whose plan is given was chosen; for traces.
-    fn note_plan(&mut self, plan: &StepPlan);
+    /// The step with this label and plan was chosen; for traces.
+    fn note_plan(&mut self, label: u64, plan: &StepPlan);
     /// That step did not happen after all: its source declined, or what it names is gone.
     fn note_absent(&mut self);
 

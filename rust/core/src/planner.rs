@@ -107,6 +107,11 @@ impl Planner {
         planner
     }
 
+    /// Goes on with other choices under the same weights and rates.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8::new(seed, PLANNER_STREAM);
+    }
+
     /// The weights, rates and concurrency this seed runs with; for the report.
     pub fn drawn(&self) -> (&[u64], &FaultRates, usize) {
         (&self.weights, &self.rates, self.in_flight)

@@ -23,6 +23,17 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The same run up to and with that many steps. Whether it settles is as before.
+    #[must_use]
+    pub fn prefix(&self, steps: usize) -> Self {
+        Self {
+            initial: self.initial.clone(),
+            steps: self.steps.iter().take(steps).cloned().collect(),
+            settling: Vec::new(),
+            settles: self.settles,
+        }
+    }
+
     /// The same run with its settling as ordinary steps, and no settling after them.
     #[must_use]
     pub fn unsettled(&self) -> Self {

@@ -70,7 +70,7 @@ impl<O> Driver<O> {
             Guide::Random(_) => None,
         };
         self.look(host, script.as_deref());
-        host.note_plan(plan);
+        host.note_plan(self.label, plan);
         let acted = self.dispatch_untracked(host).and_then(|()| act(self, host));
         self.counts.settle_steps += 1;
         if let Some(recording) = &mut self.recording {

@@ -291,7 +291,7 @@ where
         driver.begin(label);
         host.begin_step(label, node.now_ms, None);
         host.follow(path);
-        host.note_plan(&plan);
+        host.note_plan(label, &plan);
         let point = crash_point(&plan, &driver.schedule);
         let performed = driver.perform(host, &mut plan);
         self.explored.sampled |= host.sampled();

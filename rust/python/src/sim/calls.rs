@@ -67,7 +67,7 @@ impl<'py> PyHost<'_, 'py> {
     pub(super) fn run_execute(
         &mut self,
         action: &Bound<'py, PyAny>,
-        attempt: u32,
+        number: u32,
     ) -> Checked<Option<Bound<'py, PyAny>>> {
         let py = self.py;
         let tracked = action
@@ -75,14 +75,14 @@ impl<'py> PyHost<'_, 'py> {
             .map_err(|error| Halt::abort(error.into()))?;
         let id = tracked.get().id.bind(py).clone();
         self.check_handed(action, "action")?;
-        let attempt = self.attempt(&id, attempt).map_err(Halt::abort)?;
+        let attempt = self.attempt(&id, number).map_err(Halt::abort)?;
         let execute = &self.parts.execute;
         let returned = match &attempt {
             Some(attempt) => execute.call1((&self.rng, action, attempt)),
             None => execute.call1((&self.rng, action)),
         };
         let result = self.hook("execute", returned)?;
-        self.trace.executed(action, &result, self.settings);
+        self.trace.executed(action, &result, number, self.settings);
         self.digest_object(action).map_err(Halt::abort)?;
         self.digest_object(&result).map_err(Halt::abort)?;
         if result.is_none() {

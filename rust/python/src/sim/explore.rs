@@ -190,13 +190,9 @@ impl Simulation {
     ) -> PyResult<Explored> {
         let script = Script::Recording(fasm_core::recording::Recording::default());
         let order = Order {
-            script,
             budget_s: limits.budget_s,
             record: true,
-            trace: 0,
-            explain: None,
-            digest: false,
-            steps: None,
+            ..Order::of(script)
         };
         let draws = Draws::enumerate(Vec::new(), limits.wide, ChaCha8::new(0, SCENARIO_STREAM));
         let world = walker.fingerprint(&parts.scenario)?.nodes > 1;

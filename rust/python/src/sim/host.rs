@@ -97,13 +97,14 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.pace.proceed(step)
     }
 
-    fn begin_step(&mut self, step: u64, _now_ms: i64, script: Option<&[Draw]>) {
+    fn begin_step(&mut self, step: u64, now_ms: i64, script: Option<&[Draw]>) {
         if self.replays {
             self.note_divergence();
         }
         self.step = step;
         self.pure_step = self.purity.due(step);
-        self.trace.begin(step);
+        self.show_state();
+        self.trace.begin(step, now_ms);
         if let Some(script) = script {
             self.rng
                 .get()
@@ -115,10 +116,10 @@ impl<'py> Host for PyHost<'_, 'py> {
         self.rng.get().with_draws(fasm_core::draws::Draws::take_log)
     }
 
-    fn note_plan(&mut self, plan: &StepPlan) {
+    fn note_plan(&mut self, label: u64, plan: &StepPlan) {
         self.plan_kind = Some(plan.kind);
         self.plan_source = None;
-        self.trace.plan(plan);
+        self.trace.plan(label, plan);
     }
 
     fn note_absent(&mut self) {
@@ -141,7 +142,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         let source = self
             .plan_source
             .map(|source| &*self.parts.sources[source as usize].name);
-        self.trace.event(source, &object, self.settings);
+        self.trace.event(source, &object, now_ms, self.settings);
         self.digest_object(&object).map_err(Halt::abort)?;
         let mut before = Before::default();
         self.before_transition(faults, &object, &mut before)?;
@@ -269,6 +270,7 @@ impl<'py> Host for PyHost<'_, 'py> {
     }
 
     fn observe(&mut self, action: &Self::Obj) -> Checked<()> {
+        self.trace.tell("observed", action);
         let Some(observe) = &self.parts.observe else {
             return Ok(());
         };
@@ -288,6 +290,7 @@ impl<'py> Host for PyHost<'_, 'py> {
         let Some(heal) = &self.parts.heal else {
             return Ok(());
         };
+        self.trace.tell("healed", &self.parts.scenario);
         let returned = heal.call0();
         self.hook("heal", returned).map(drop)
     }

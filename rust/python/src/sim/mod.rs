@@ -9,6 +9,7 @@ mod clock;
 mod digest;
 mod emit;
 mod explore;
+mod going_on;
 mod handed;
 mod host;
 mod ids;

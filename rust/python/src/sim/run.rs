@@ -35,8 +35,19 @@ use crate::walk::{Fingerprint, Walker};
 /// What decides what happens.
 #[derive(Debug)]
 pub enum Script {
-    Seed { seed: u64, swarm: bool },
+    Seed {
+        seed: u64,
+        swarm: bool,
+    },
     Recording(Recording),
+    /// A recording, and then a number of steps at random, drawn by `fork` with the weights and rates of `seed`.
+    GoOn {
+        recording: Recording,
+        seed: u64,
+        swarm: bool,
+        fork: u64,
+        steps: u64,
+    },
 }
 
 /// How one run is wanted.
@@ -47,12 +58,30 @@ pub struct Order {
     pub record: bool,
     /// How many of the last steps to keep in words.
     pub trace: usize,
+    /// `watch(what, object)`: sees the objects behind the words.
+    pub watch: Option<Py<PyAny>>,
     /// Explain violations of this law at this step.
     pub explain: Option<(u64, String)>,
     /// Whether to hash what happens, step by step.
     pub digest: bool,
     /// Fewer steps than the simulation's.
     pub steps: Option<u64>,
+}
+
+impl Order {
+    /// The script and nothing else.
+    pub fn of(script: Script) -> Self {
+        Self {
+            script,
+            budget_s: None,
+            record: false,
+            trace: 0,
+            watch: None,
+            explain: None,
+            digest: false,
+            steps: None,
+        }
+    }
 }
 
 /// What came of it.
@@ -144,7 +173,11 @@ impl Simulation {
         let (guide, draws, steps, settles) = self.guide(&order);
         let mut core = CoreDriver::new(guide, sources, steps, self.switches, order.record);
         let mut host = self.host(py, parts, &order, draws, tally, walker)?;
-        let (outcome, settling) = self.drive(&mut core, &mut host, settles);
+        let (outcome, settling) = self.drive(&mut core, &mut host, settles, &order);
+        host.show_state();
+        if let Some(error) = host.trace.take_error() {
+            return Err(error);
+        }
         host.digest_step()?;
         host.note_divergence();
         let state = if order.digest {
@@ -187,7 +220,7 @@ impl Simulation {
             settle_steps: core.counts.settle_steps,
             cause: host.cause.take(),
             visible: host.state.is_visible(),
-            trace: std::mem::replace(&mut host.trace, Trace::new(0)),
+            trace: std::mem::replace(&mut host.trace, Trace::new(0, None)),
             recording,
             drawn,
             skipped,
@@ -201,11 +234,7 @@ impl Simulation {
     fn guide(&self, order: &Order) -> (Guide, Draws, u64, bool) {
         match &order.script {
             Script::Seed { seed, swarm } => {
-                let wishes = Wishes {
-                    swarm: *swarm,
-                    ..self.wishes.clone()
-                };
-                let guide = Guide::Random(Box::new(Planner::new(*seed, &wishes)));
+                let guide = Guide::Random(Box::new(self.planner(*seed, *swarm)));
                 let draws = Draws::random(ChaCha8::new(*seed, SCENARIO_STREAM));
                 let steps = order.steps.unwrap_or(self.bounds.steps);
                 (
@@ -215,12 +244,20 @@ impl Simulation {
                     self.settings.settle && order.steps.is_none(),
                 )
             }
-            Script::Recording(recording) => {
+            Script::Recording(recording) | Script::GoOn { recording, .. } => {
                 let draws = Draws::replay(recording.initial.clone(), true);
                 let guide = Guide::Script(Player::new(recording.clone()));
                 (guide, draws, u64::MAX, recording.settles)
             }
         }
+    }
+
+    fn planner(&self, seed: u64, swarm: bool) -> Planner {
+        let wishes = Wishes {
+            swarm,
+            ..self.wishes.clone()
+        };
+        Planner::new(seed, &wishes)
     }
 
     pub(super) fn host<'a, 'py>(
@@ -249,7 +286,7 @@ impl Simulation {
         let done = self.steps_done();
         let seed = match order.script {
             Script::Seed { seed, .. } => seed,
-            Script::Recording(_) => 0,
+            Script::Recording(_) | Script::GoOn { .. } => 0,
         };
         Ok(PyHost {
             py,
@@ -260,7 +297,10 @@ impl Simulation {
             rng: Rng::from_draws(py, draws)?.into_bound(py),
             tally,
             walker,
-            trace: Trace::new(order.trace),
+            trace: Trace::new(
+                order.trace,
+                order.watch.as_ref().map(|watch| watch.clone_ref(py)),
+            ),
             pace: Pace::new(py, deadline, self.progress.as_ref(), done, &self.stop),
             atomicity: Watch::new(self.settings.atomicity, ATOMICITY_NODES, seed),
             purity: Watch::new(self.settings.purity, PURITY_NODES, seed),
@@ -294,8 +334,25 @@ impl Simulation {
         core: &mut CoreDriver<Bound<'py, PyAny>>,
         host: &mut PyHost<'_, 'py>,
         settles: bool,
+        order: &Order,
     ) -> (Checked<End>, bool) {
-        let ran = host.begin().and_then(|()| core.run(host));
+        let mut ran = host.begin().and_then(|()| core.run(host));
+        if let Script::GoOn {
+            seed,
+            swarm,
+            fork,
+            steps,
+            ..
+        } = order.script
+            && ran.is_ok()
+        {
+            let mut planner = self.planner(seed, swarm);
+            planner.reseed(fork);
+            core.go_on(planner, steps);
+            let draws = Draws::random(ChaCha8::new(fork, SCENARIO_STREAM));
+            host.rng.get().with_draws(|old| *old = draws);
+            ran = core.run(host);
+        }
         if !settles || !matches!(ran, Ok(End::Steps | End::Idle)) {
             return (ran, false);
         }

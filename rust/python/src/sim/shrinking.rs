@@ -74,13 +74,8 @@ impl Replay for Search<'_, '_> {
         }
         let py = self.make_parts.py();
         let order = Order {
-            script: Script::Recording(candidate.clone()),
-            budget_s: None,
             record: true,
-            trace: 0,
-            explain: None,
-            digest: false,
-            steps: None,
+            ..Order::of(Script::Recording(candidate.clone()))
         };
         let mut tally = self.simulation.new_tally();
         let ran = self

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::explore::Limits;
+use super::going_on::{Continuations, go_on};
 use super::options::{rates, settings};
 use super::parts::Parts;
 use super::recording::Recording;
@@ -99,15 +100,12 @@ impl Simulation {
         trace: usize,
         explain: Option<(u64, String)>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let script = Script::Seed { seed, swarm };
         let order = Order {
-            script,
             budget_s,
             record,
             trace,
             explain,
-            digest: false,
-            steps: None,
+            ..Order::of(Script::Seed { seed, swarm })
         };
         self.run_counted(parts, order)?.into_dict(parts.py())
     }
@@ -122,38 +120,33 @@ impl Simulation {
         steps: u64,
         trace: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let script = Script::Seed { seed, swarm };
-        let (budget_s, explain, steps) = (None, None, Some(steps));
         let order = Order {
-            script,
-            budget_s,
-            record: false,
             trace,
-            explain,
             digest: true,
-            steps,
+            steps: Some(steps),
+            ..Order::of(Script::Seed { seed, swarm })
         };
         self.run_counted(parts, order)?.into_dict(parts.py())
     }
 
     /// Runs a recording. Steps that no longer fit are passed over and told.
-    #[pyo3(signature = (parts, recording, trace, explain, /))]
+    ///
+    /// `watch(what, object)` sees every object that the trace puts into words; what it returns is kept there.
+    #[pyo3(signature = (parts, recording, trace, watch, explain, /))]
     fn replay<'py>(
         &self,
         parts: &Bound<'py, PyAny>,
         recording: &Recording,
         trace: usize,
+        watch: Option<Py<PyAny>>,
         explain: Option<(u64, String)>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let script = Script::Recording(recording.inner.clone());
         let order = Order {
-            script,
-            budget_s: None,
             record: true,
             trace,
+            watch,
             explain,
-            digest: false,
-            steps: None,
+            ..Order::of(Script::Recording(recording.inner.clone()))
         };
         self.run_counted(parts, order)?.into_dict(parts.py())
     }
@@ -184,6 +177,36 @@ impl Simulation {
         );
         let cut_short = cut_short.map(|error| error.into_value(py).into_any());
         (Recording { inner }, used, cut_short)
+    }
+
+    /// Replays the first `prefix` steps of a recording, goes on at random for `steps` more, and that `runs` times.
+    ///
+    /// Weights and rates are those that `seed` drew. Returns how many runs broke `law` after the prefix, how many
+    /// there were, and their steps; there are fewer than asked for when `budget_s` is used up.
+    #[pyo3(signature = (make_parts, recording, prefix, law, seed, swarm, runs, steps, budget_s, /))]
+    #[allow(clippy::too_many_arguments)]
+    fn go_on(
+        &self,
+        make_parts: &Bound<'_, PyAny>,
+        recording: &Recording,
+        prefix: usize,
+        law: &str,
+        seed: u64,
+        swarm: bool,
+        runs: u64,
+        steps: u64,
+        budget_s: f64,
+    ) -> PyResult<(u64, u64, u64)> {
+        let wanted = Continuations {
+            recording: recording.inner.prefix(prefix),
+            law,
+            seed,
+            swarm,
+            runs,
+            steps,
+            budget_s,
+        };
+        go_on(self, make_parts, &wanted)
     }
 
     /// Goes through every choice, breadth first.

@@ -185,6 +185,18 @@ impl<'py> PyHost<'_, 'py> {
         }
     }
 
+    /// Shows the watcher of a trace the state as it is between two steps.
+    pub(super) fn show_state(&mut self) {
+        if !self.trace.watches() {
+            return;
+        }
+        // What cannot be looked at now is a matter of the laws, not of the words.
+        if let Ok(view) = self.state.view(&self.driver) {
+            let view = view.unwrap_or_else(|| self.py.None().into_bound(self.py));
+            self.trace.tell("state", &view);
+        }
+    }
+
     pub(super) fn note_action(&mut self, action: &Bound<'py, PyAny>, became: Became) {
         if let Ok(tracked) = action.cast::<TrackedAction>() {
             let payload = tracked.get().action.bind(self.py);

@@ -3,16 +3,22 @@
 use std::collections::VecDeque;
 
 use fasm_core::host::{Emissions, Outcome};
-use fasm_core::step::{CallFaults, StepKind, StepPlan};
+use fasm_core::step::{CallFaults, Origin, StepKind, StepPlan};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::settings::Settings;
 
 /// One step: each field is already text, so that later changes to objects do not show.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Entry {
     pub step: u64,
+    /// The virtual clock before the step and when it happened, in milliseconds.
+    pub began_ms: i64,
+    pub at_ms: i64,
+    pub label: u64,
+    /// Where the action came from that it executes, or whose answer it delivers.
+    pub of: Option<Origin>,
     pub kind: &'static str,
     pub source: Option<String>,
     pub event: Option<String>,
@@ -24,6 +30,8 @@ pub struct Entry {
     /// What the last `restore` of the step emitted, if there was one.
     pub restored: Option<Vec<String>>,
     pub faults: Vec<String>,
+    /// What the watcher made of the objects of this step, in order.
+    pub told: Vec<(&'static str, Py<PyAny>)>,
 }
 
 /// Keeps the last steps; costs nothing when off.
@@ -32,35 +40,80 @@ pub struct Trace {
     keep: usize,
     entries: VecDeque<Entry>,
     current: Option<Entry>,
+    /// `watch(what, object)`, which sees the objects themselves while they are what they are.
+    watch: Option<Py<PyAny>>,
+    /// What the watcher raised.
+    error: Option<PyErr>,
 }
 
 impl Trace {
-    pub fn new(keep: usize) -> Self {
+    pub fn new(keep: usize, watch: Option<Py<PyAny>>) -> Self {
         Self {
             keep,
             entries: VecDeque::new(),
             current: None,
+            watch,
+            error: None,
         }
     }
 
     #[inline]
-    pub fn begin(&mut self, step: u64) {
+    pub fn watches(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// Shows an object to the watcher, if there is one.
+    #[inline]
+    pub fn tell(&mut self, what: &'static str, object: &Bound<'_, PyAny>) {
+        if self.watch.is_some() {
+            self.tell_watcher(what, object);
+        }
+    }
+
+    fn tell_watcher(&mut self, what: &'static str, object: &Bound<'_, PyAny>) {
+        let Some(watch) = &self.watch else { return };
+        match watch.bind(object.py()).call1((what, object)) {
+            Ok(said) => {
+                if let Some(entry) = &mut self.current {
+                    entry.told.push((what, said.unbind()));
+                }
+            }
+            Err(error) => {
+                // Nothing more is told; the caller learns it at the end.
+                self.watch = None;
+                self.error = Some(error);
+            }
+        }
+    }
+
+    pub fn take_error(&mut self) -> Option<PyErr> {
+        self.error.take()
+    }
+
+    #[inline]
+    pub fn begin(&mut self, step: u64, now_ms: i64) {
         if self.keep == 0 {
             return;
         }
         self.flush();
         self.current = Some(Entry {
             step,
+            began_ms: now_ms,
+            at_ms: now_ms,
             ..Entry::default()
         });
     }
 
     fn flush(&mut self) {
-        let Some(entry) = self.current.take() else {
+        let Some(mut entry) = self.current.take() else {
             return;
         };
         if entry.kind.is_empty() {
-            return;
+            if entry.told.iter().all(|(what, _)| *what == "state") {
+                return;
+            }
+            // What happens between the steps of settling.
+            entry.kind = "settle";
         }
         if self.entries.len() >= self.keep {
             self.entries.pop_front();
@@ -68,11 +121,14 @@ impl Trace {
         self.entries.push_back(entry);
     }
 
-    pub fn plan(&mut self, plan: &StepPlan) {
+    pub fn plan(&mut self, label: u64, plan: &StepPlan) {
         let Some(entry) = &mut self.current else {
             return;
         };
         entry.kind = kind_name(plan.kind);
+        entry.label = label;
+        entry.of = origin(plan.kind);
+        entry.at_ms = entry.began_ms.saturating_add_unsigned(plan.advance_ms);
         entry.faults.clear();
         match plan.kind {
             StepKind::Execute { lost: true, .. } => {
@@ -89,6 +145,7 @@ impl Trace {
         if let Some(entry) = &mut self.current {
             entry.kind = "";
             entry.source = None;
+            entry.told.clear();
         }
     }
 
@@ -98,22 +155,47 @@ impl Trace {
         }
     }
 
-    pub fn event(&mut self, source: Option<&str>, event: &Bound<'_, PyAny>, settings: &Settings) {
+    pub fn event(
+        &mut self,
+        source: Option<&str>,
+        event: &Bound<'_, PyAny>,
+        now_ms: i64,
+        settings: &Settings,
+    ) {
         if let Some(entry) = &mut self.current {
             entry.source = source.map(str::to_owned);
             entry.event = Some(settings.show(event));
+            entry.at_ms = now_ms;
         }
+        self.tell("event", event);
     }
 
     pub fn executed(
         &mut self,
         action: &Bound<'_, PyAny>,
         answer: &Bound<'_, PyAny>,
+        attempt: u32,
         settings: &Settings,
     ) {
         if let Some(entry) = &mut self.current {
             entry.action = Some(settings.show(action));
             entry.answer = Some(settings.show(answer));
+        }
+        self.tell_tuple("executed", action.py(), (action, answer, attempt));
+    }
+
+    fn tell_tuple<'py>(
+        &mut self,
+        what: &'static str,
+        py: Python<'py>,
+        objects: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+    ) {
+        if self.watch.is_none() {
+            return;
+        }
+        match objects.into_pyobject(py) {
+            Ok(objects) => self.tell_watcher(what, objects.as_any()),
+            Err(error) => self.error = Some(error),
         }
     }
 
@@ -152,6 +234,10 @@ impl Trace {
             ..*faults
         };
         entry.faults.extend(struck(out, &faults, "crash_commit"));
+        let outcome = entry.outcome;
+        Python::attach(|py| {
+            self.tell_tuple("outcome", py, (outcome, emissions(out), &out.forgotten));
+        });
     }
 
     pub fn restored(
@@ -179,6 +265,10 @@ impl Trace {
         if let Some(error) = error {
             entry.error = Some(Python::attach(|py| settings.describe(py, error)));
         }
+        let finished = error.is_none() && !faults.crash;
+        Python::attach(|py| {
+            self.tell_tuple("restored", py, (finished, emissions(out), &out.forgotten));
+        });
     }
 
     /// The steps kept, as dictionaries without empty fields.
@@ -196,7 +286,12 @@ impl Entry {
     fn into_dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("step", self.step)?;
+        dict.set_item("at_ms", self.at_ms)?;
+        dict.set_item("label", self.label)?;
         dict.set_item("kind", self.kind)?;
+        if let Some(of) = self.of {
+            dict.set_item("of", (of.step, of.place))?;
+        }
         let texts = [
             ("source", self.source),
             ("event", self.event),
@@ -213,6 +308,9 @@ impl Entry {
         if let Some(restored) = self.restored {
             dict.set_item("restored", restored)?;
         }
+        if !self.told.is_empty() {
+            dict.set_item("told", self.told)?;
+        }
         let lists = [("emitted", self.emitted), ("faults", self.faults)];
         for (name, list) in lists {
             if !list.is_empty() {
@@ -224,12 +322,25 @@ impl Entry {
 }
 
 fn emitted(out: &Emissions<Bound<'_, PyAny>>, settings: &Settings) -> Vec<String> {
-    let tracked = out
-        .tracked
-        .iter()
-        .map(|emission| settings.show(&emission.action));
-    let untracked = out.untracked.iter().map(|action| settings.show(action));
-    tracked.chain(untracked).collect()
+    let shown = emissions(out).into_iter();
+    shown.map(|action| settings.show(action)).collect()
+}
+
+fn emissions<'a, 'py>(out: &'a Emissions<Bound<'py, PyAny>>) -> Vec<&'a Bound<'py, PyAny>> {
+    let tracked = out.tracked.iter().map(|emission| &emission.action);
+    tracked.chain(&out.untracked).collect()
+}
+
+fn origin(kind: StepKind) -> Option<Origin> {
+    match kind {
+        StepKind::Execute { of, .. }
+        | StepKind::Zombie { of }
+        | StepKind::Deliver { of }
+        | StepKind::Duplicate { of }
+        | StepKind::Timer { of } => Some(of),
+        StepKind::Resubmit { step } => Some(Origin { step, place: 0 }),
+        StepKind::Input { .. } | StepKind::Unknown | StepKind::Crash { .. } => None,
+    }
 }
 
 fn struck(out: &Emissions<Bound<'_, PyAny>>, faults: &CallFaults, crash: &str) -> Vec<String> {
