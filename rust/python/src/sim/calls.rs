@@ -244,7 +244,8 @@ impl<'py> PyHost<'_, 'py> {
             before.copy = self.copy_of_state()?;
         }
         if self.pure_step || before.copy.is_some() {
-            before.state = self.print_state(BuiltIn::Purity)?;
+            self.print_state(BuiltIn::Purity)?;
+            before.state = self.state.known();
         }
         Ok(())
     }
@@ -271,7 +272,8 @@ impl<'py> PyHost<'_, 'py> {
     ) -> Checked<()> {
         self.tally.evaluated(BuiltIn::Purity);
         self.state.touched();
-        if self.print_state(BuiltIn::Purity)? == Some(expected) {
+        self.print_state(BuiltIn::Purity)?;
+        if self.state.known() == Some(expected) {
             return Ok(());
         }
         let place = self.where_it_differs(before)?;
@@ -293,7 +295,8 @@ impl<'py> PyHost<'_, 'py> {
         }
         let injected = faults.any() && !self.atomicity.off();
         if self.atomicity.due(self.step) || injected || before.copy.is_some() {
-            before.state = self.print_state(BuiltIn::Atomicity)?;
+            self.print_state(BuiltIn::Atomicity)?;
+            before.state = self.state.known();
         }
         if self.pure_step {
             before.event = Some(self.print_for_purity(event)?);
@@ -356,7 +359,8 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(());
         };
         self.tally.evaluated(BuiltIn::Atomicity);
-        if self.print_state(BuiltIn::Atomicity)? == Some(expected) {
+        self.print_state(BuiltIn::Atomicity)?;
+        if self.state.known() == Some(expected) {
             return Ok(());
         }
         let place = self.where_it_differs(before)?;
@@ -434,19 +438,17 @@ impl<'py> PyHost<'_, 'py> {
         Ok(print)
     }
 
-    /// The fingerprint of the state, paid for by the law that wants it unless it is known.
-    fn print_state(&mut self, payer: BuiltIn) -> Checked<Option<Fingerprint>> {
-        let print = self.state.print(&self.driver, self.walker);
-        let print = print.map_err(|error| self.blame(error, "state:snapshot"))?;
-        if let Some((_, nodes)) = print
-            && nodes > 0
-        {
+    /// Makes the fingerprint of the state known, if it can be seen; paid for by the law that wants it unless it is known.
+    fn print_state(&mut self, payer: BuiltIn) -> Checked<()> {
+        let walked = self.state.print(&self.driver, self.walker);
+        let nodes = walked.map_err(|error| self.blame(error, "state:snapshot"))?;
+        if nodes > 0 {
             match payer {
                 BuiltIn::Purity => self.purity.spend(nodes),
                 _ => self.atomicity.spend(nodes),
             }
         }
-        Ok(print.map(|(print, _)| print))
+        Ok(())
     }
 
     /// ` at <path>: <old> became <new>`, when a copy from before is at hand.

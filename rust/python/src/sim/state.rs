@@ -150,21 +150,25 @@ impl<'py> State<'py> {
         driver.finish(snapshot.call0(), "snapshot").map(Some)
     }
 
-    /// The fingerprint of what is visible, with the nodes walked for it.
-    pub fn print(
-        &mut self,
-        driver: &Driver,
-        walker: &mut Walker,
-    ) -> PyResult<Option<(Fingerprint, u64)>> {
-        if let Some(known) = self.known {
-            return Ok(Some((known, 0)));
+    /// Makes the fingerprint of what is visible known. Gives the nodes walked for it.
+    pub fn print(&mut self, driver: &Driver, walker: &mut Walker) -> PyResult<u64> {
+        if self.known.is_some() {
+            return Ok(0);
         }
-        let Some(view) = self.view(driver)? else {
-            return Ok(None);
+        let print = match &self.transaction {
+            None => walker.fingerprint(&self.object)?,
+            Some(_) => match self.view(driver)? {
+                Some(view) => walker.fingerprint(&view)?,
+                None => return Ok(0),
+            },
         };
-        let print = walker.fingerprint(&view)?;
         self.known = Some(print);
-        Ok(Some((print, print.nodes)))
+        Ok(print.nodes)
+    }
+
+    /// The fingerprint, if `print` made it known and nothing can have changed since.
+    pub fn known(&self) -> Option<Fingerprint> {
+        self.known
     }
 }
 

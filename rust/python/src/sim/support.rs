@@ -134,7 +134,11 @@ impl<'py> PyHost<'_, 'py> {
     }
 
     /// The exceptions that the planned faults throw in.
+    #[inline]
     pub(super) fn injections(&self, faults: &CallFaults) -> Checked<Vec<Injection<'py>>> {
+        if faults.cancel == 0 && faults.state_error == 0 {
+            return Ok(Vec::new());
+        }
         let mut injections = Vec::new();
         if faults.cancel > 0 {
             injections.push(Injection {
