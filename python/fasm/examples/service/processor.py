@@ -7,6 +7,7 @@ real processor is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 from pathlib import Path
@@ -65,5 +66,5 @@ class Processor:
             seen = book.execute("SELECT 1 FROM charges WHERE key = ?", (key,)).fetchone()
         return Charged() if seen else NotSeen()
 
-    def _book(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=10, isolation_level=None)
+    def _book(self) -> contextlib.closing[sqlite3.Connection]:
+        return contextlib.closing(sqlite3.connect(self._path, timeout=10, isolation_level=None))
