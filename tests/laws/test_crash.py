@@ -1,4 +1,4 @@
-"""What a crash loses: everything but the committed state, of which declared fields are left, and the world."""
+"""What a crash loses: all but the world and the committed state, of which declared fields are left."""
 
 from __future__ import annotations
 

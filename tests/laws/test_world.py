@@ -1,7 +1,7 @@
 """Laws over the world: a crash loses what the process holds, never what the world has done.
 
-The machines here keep every law of section 4. Only what they did outside is wrong, and only a law that looks there
-can tell.
+The machines here keep every law of their own. Only what they did outside is wrong, and only a law that looks
+there can tell.
 """
 
 from __future__ import annotations
