@@ -71,9 +71,37 @@ def test_a_source_that_declines_costs_no_step() -> None:
 def test_a_run_is_idle_once_all_decline_and_nothing_is_outstanding() -> None:
     report, _ = run_one(Unhurried, steps=1_000, faults=CALM)
     assert report.steps == 3 * 3  # three inputs, each with execution and delivery
-    assert report.verdict is Verdict.PASSED
-    report, notes = run_one(Silent, steps=1_000, faults=CALM)
-    assert (report.steps, len(notes.seen("ask"))) == (0, 1)
+    assert (report.verdict, report.ended) == (Verdict.PASSED, "idle")
+    report, _ = run_one(Silent, steps=1_000, faults=CALM)
+    assert (report.steps, report.ended) == (0, "idle")
+
+
+def test_the_report_says_how_many_seeds_went_idle() -> None:
+    class Sleepy(Unhurried):
+        def initial(self, rng: Rng) -> Desk:
+            return Desk(asked=rng.choice((0, -1_000)))
+
+    class Awake(Sleepy):
+        @fasm.always
+        def adds_up(self, state: Desk) -> None: ...
+
+    report, _ = run(Awake, seeds=20, steps=60, faults=CALM)
+    assert report.ended == "seeds"
+    idle = sum(run_one(Awake, seed=seed, steps=60, faults=CALM)[0].ended == "idle" for seed in range(20))
+    assert 0 < idle < 20
+    assert f"{idle} of 20 seeds went idle" in "".join(report.notes)
+    with_workers = fasm.simulate(Unhurried, seeds=20, steps=60, faults=CALM, laws=ONCE, jobs=2)
+    assert (with_workers.ended, len(with_workers.notes)) == ("idle", 1)
+
+
+def test_a_source_that_declines_by_chance_is_asked_again_before_the_run_is_idle() -> None:
+    class Fickle(Notes):
+        @fasm.source
+        def ask(self, rng: Rng, state: Desk) -> int | None:
+            return 1 if rng.chance(0.5) else None
+
+    report, _ = run(Fickle, seeds=10, steps=100, faults=CALM, in_flight=1)
+    assert report.steps > 900
 
 
 def test_dead_ids_do_not_keep_a_run_from_being_idle() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from fasm.sim._explain import Explained
+from fasm.sim._session import Session
 from fasm.sim._timeline import timeline_lines
 from fasm.sim._trace import trace_lines
 from fasm.sim.options import SimulateOptions
@@ -23,6 +24,7 @@ class Totals:
     """The counts of a number of seeds, picklable, in the words of the report."""
 
     seeds: int = 0
+    idle: int = 0
     steps: int = 0
     settle_steps: int = 0
     accepted: int = 0
@@ -38,7 +40,7 @@ class Totals:
 
     def add(self, other: Totals) -> None:
         """Adds the counts of other seeds."""
-        for name in ("seeds", "steps", "settle_steps", "accepted", "rejected", "interrupted"):
+        for name in ("seeds", "idle", "steps", "settle_steps", "accepted", "rejected", "interrupted"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name, theirs in other.inputs.items():
             mine = self.inputs.get(name, InputCount())
@@ -74,9 +76,12 @@ def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
     return total
 
 
-def totals_of(plan: ScenarioPlan, tally: dict[str, Any], seeds: int, invisible: bool) -> Totals:
-    """Reads the tally of the native driver."""
-    totals = Totals(seeds=seeds, invisible=invisible, opaque=tuple(tally["opaque"]))
+def totals_of(session: Session, seeds: int) -> Totals:
+    """Reads what the native driver has counted in a session so far."""
+    plan, tally = session.plan, session.native.tally()
+    totals = Totals(
+        seeds=seeds, idle=session.idle, invisible=session.invisible, opaque=tuple(tally["opaque"])
+    )
     for name in ("steps", "settle_steps", "accepted", "rejected", "interrupted"):
         setattr(totals, name, tally[name])
     for source, (tried, accepted, _, rejected) in zip(plan.sources, tally["inputs"], strict=True):
@@ -135,6 +140,10 @@ def make_report(
         verdict = Verdict.UNDETERMINED
     if totals.invisible:
         notes = (*notes, "the state is a transaction without snapshot(): atomicity and purity cannot see it")
+    if totals.idle:
+        how_many = f"{totals.idle} of {totals.seeds} seeds"
+        notes = (*notes, f"{how_many} went idle: every source declined and nothing was outstanding")
+        ended = "idle" if ended == "seeds" and totals.idle == totals.seeds else ended
     return Report(
         scenario=plan.name,
         verdict=verdict,

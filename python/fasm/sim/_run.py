@@ -159,9 +159,7 @@ class Run:
         """The report of what was found so far."""
         totals = self.totals
         if self._session is not None:
-            totals = totals_of(
-                self.plan, self._session.native.tally(), self._seeds_begun, self._session.invisible
-            )
+            totals = totals_of(self._session, self._seeds_begun)
         totals.laws["determinism"] = self._compared.evaluations
         failures = tuple(
             make_failure(self.explained.get(name) or unexplained(group[0]), len(group))

@@ -205,12 +205,14 @@ class Session:
         self.native = _native.Simulation(spec)
         self.spec = spec
         self.invisible = False
+        self.idle = 0
 
     def run(self, seed: int, budget_s: float | None) -> tuple[str, Broken | None]:
         """Runs a seed. Gives why it ended, and what it broke."""
         ran = self.native.run(self.parts(), seed, self.swarms(seed), budget_s, False, 0, None)
         self.invisible = self.invisible or not ran["visible"]
         if ran["failure"] is None:
+            self.idle += ran["end"] == "idle"
             return ran["end"], None
         return "failed", self._broken(seed, ran)
 

@@ -76,7 +76,7 @@ def _run_segment(
     while left and broken is None and ended != "budget":
         begun += 1
         ended, broken = session.run(left.popleft(), budget_s)
-    totals = totals_of(plan, session.native.tally(), begun, session.invisible)
+    totals = totals_of(session, begun)
     return totals, broken and replace(broken, cause=None), ended
 
 

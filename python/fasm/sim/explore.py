@@ -118,7 +118,7 @@ def _explore(session: Session, limits: tuple[Any, ...], notes: list[str], starte
         found = session.native.explore(session.parts(), *limits)
     except BaseException as error:
         if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
-            totals = totals_of(session.plan, session.native.tally(), 1, invisible=False)
+            totals = totals_of(session, 1)
             elapsed_s = time.perf_counter() - started
             report = make_report(session.plan, session.options, totals, (), "interrupted", elapsed_s)
             error.add_note(str(report))
@@ -139,7 +139,7 @@ def _report(
     notes: tuple[str, ...],
     elapsed_s: float,
 ) -> Report:
-    totals = totals_of(session.plan, session.native.tally(), 1, invisible=False)
+    totals = totals_of(session, 1)
     exploration = Exploration(
         states=found["states"],
         transitions=found["transitions"],

@@ -141,8 +141,9 @@ class Report:
     Attributes:
         scenario: The name of the scenario.
         verdict: The outcome.
-        ended: Why it ended. A simulation: "seeds" (all were run), "failures" (enough were found), "stored"
-            (a stored failure still fails), "budget", "interrupted". An exploration: "complete" or "bounds"
+        ended: Why it ended. A simulation: "seeds" (all were run), "idle" (all were run, each to where all
+            sources decline and nothing is outstanding), "failures" (enough were found), "stored" (a
+            stored failure still fails), "budget", "interrupted". An exploration: "complete" or "bounds"
             beside these. A replay: "reproduced", "another law", "fixed", "diverged".
         seeds: The number of seeds that were run.
         steps: The steps of all seeds, settling not included.

@@ -134,7 +134,7 @@ def _on_loop(
 
 
 def _report(session: Session, repro: Repro, replayed: Replayed, elapsed_s: float) -> Report:
-    totals = totals_of(session.plan, session.native.tally(), 1, session.invisible)
+    totals = totals_of(session, 1)
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     ended = "fixed"

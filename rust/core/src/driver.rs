@@ -43,6 +43,9 @@ impl Counts {
     }
 }
 
+/// A run is idle once every source has declined so often in a row and nothing is outstanding.
+const MAX_ROUNDS: u32 = 10;
+
 /// Who says what happens next.
 #[derive(Debug)]
 pub enum Guide {
@@ -164,6 +167,7 @@ impl<O> Driver<O> {
         self.declined.fill(false);
         let mut plan = StepPlan::new(StepKind::Unknown);
         let mut forced = self.force(host, &mut plan);
+        let mut rounds = 1;
         if let Guide::Random(planner) = &mut self.guide {
             plan.advance_ms = planner.advance_ms(&mut self.counts.faults);
         }
@@ -175,9 +179,15 @@ impl<O> Driver<O> {
             if !std::mem::take(&mut forced)
                 && !planner.choose(&mut self.schedule, &self.declined, faults, &mut plan)
             {
-                // What sources drew that then declined belongs to no step.
-                drop(host.take_draws());
-                return Ok(false);
+                if !self.declined.contains(&true) || rounds == MAX_ROUNDS {
+                    // What sources drew that then declined belongs to no step.
+                    drop(host.take_draws());
+                    return Ok(false);
+                }
+                // They may decline by chance, and nothing else can happen: ask them again.
+                rounds += 1;
+                self.declined.fill(false);
+                continue;
             }
             match self.perform_and_record(host, &mut plan)? {
                 Performed::Done => return Ok(true),

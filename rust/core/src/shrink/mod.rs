@@ -25,6 +25,8 @@ pub struct Shrinker {
 
 /// Pairs of steps are tried in recordings of at most so many steps.
 const MAX_PAIRED: usize = 24;
+/// Sources that declined are taken to have drawn at most so often.
+const MAX_DECLINED_DRAWS: usize = 8;
 /// Raised draws are tried in recordings of at most so many steps.
 const MAX_RAISED: usize = 1_000;
 
@@ -248,7 +250,6 @@ impl Shrinker {
         for step in &mut calm.steps {
             step.plan.call = CallFaults::NONE;
             step.plan.restores.clear();
-            step.plan.declined.clear();
             step.plan.zombies.clear();
             step.plan.advance_ms = 0;
         }
@@ -422,7 +423,16 @@ fn simpler_steps(step: &RecordedStep) -> Vec<RecordedStep> {
         }
     };
     push(&|step| step.plan.advance_ms = 0);
-    push(&|step| step.plan.declined.clear());
+    if !step.plan.declined.is_empty() {
+        // Nobody knows how many of the draws are theirs.
+        for theirs in 0..step.draws.len().min(MAX_DECLINED_DRAWS) {
+            push(&|step| {
+                step.plan.declined.clear();
+                step.draws.drain(..theirs);
+            });
+        }
+        push(&|step| step.plan.declined.clear());
+    }
     push(&|step| step.plan.zombies.clear());
     push(&|step| step.plan.restores.clear());
     push(&|step| {
