@@ -119,6 +119,8 @@ def make_failure(explained: Explained, count: int) -> Failure:
         timeline=tuple(timeline_lines(explained.steps, broken.law, message)),
         original_steps=broken.steps,
         drawn=broken.drawn,
+        likely=explained.likely,
+        code=explained.code,
         repro=explained.repro,
         replay=explained.replay,
     )

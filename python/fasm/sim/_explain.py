@@ -8,7 +8,7 @@ from typing import Any
 from fasm import _native
 from fasm.sim._session import Broken, Session, spec_for_replay
 from fasm.sim._story import TRACE_STEPS, main_steps, tell
-from fasm.sim.story import Step
+from fasm.sim.story import Likelihood, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Explained:
         cut_short: The Ctrl-C that ended the search early, if one did.
         repro: The file that was written, if one was.
         replay: The command that replays it.
+        likely: From which step on it had become likely.
+        code: The steps as Python code.
     """
 
     broken: Broken
@@ -36,6 +38,8 @@ class Explained:
     cut_short: BaseException | None = None
     repro: str | None = None
     replay: str = ""
+    likely: Likelihood | None = None
+    code: str = ""
 
 
 def explain(session: Session, broken: Broken) -> Explained:

@@ -11,6 +11,7 @@ from fasm.errors import SimulationFailed
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
+from fasm.sim._likely import with_likelihood
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
 from fasm.sim._stored import replay_stored, store_failure
@@ -151,7 +152,8 @@ class Run:
                 continue  # there is nothing that a replay could show, or it was replayed already
             explained, note = store_failure(session, explain(session, group[0]))
             self._notes += [note] if note is not None else []
-            self.explained[name] = explained
+            self.explained[name] = explained  # stored and at hand, whatever ends what follows
+            self.explained[name] = with_likelihood(session, explained)
             if explained.cut_short is not None:
                 raise explained.cut_short
 

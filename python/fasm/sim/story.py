@@ -112,14 +112,20 @@ class Likelihood:
     Attributes:
         step: The number of the first step after which at least half of them broke the same law; 0: from the
             start; None: there is no such step before the last.
-        before: The share that broke it before that step (where there is none: before the last step).
+        start: The share that broke it from the start.
+        before: The share after the step before that one; where there is none, after the last but one.
         after: The share after it; 1 where there is no such step.
         runs: How many runs were tried per step.
         steps: How many steps each went on for.
         cut: Whether the time ran out before all steps were tried.
+
+    Example:
+        >>> print(Likelihood(step=2, start=0.1, before=0.1, after=0.96, runs=50, steps=20))
+        likely after step 2: from 10% to 96% of 50 random continuations, 20 steps each, break the law
     """
 
     step: int | None
+    start: float
     before: float
     after: float
     runs: int
@@ -127,11 +133,10 @@ class Likelihood:
     cut: bool = False
 
     def __str__(self) -> str:
-        how = f"({self.runs} random continuations of {self.steps} steps from each step)"
+        how = f"of {self.runs} random continuations, {self.steps} steps each, break the law"
         cut = "; the time ran out before all steps were tried" if self.cut else ""
         if self.step is None:
-            most = f"at most {self.before:.0%} break the law"
-            return f"no step before the last makes it likely: {most} {how}{cut}"
+            return f"likely only with the last step: before it {self.before:.0%} {how}{cut}"
         if self.step == 0:
-            return f"likely from the start: {self.after:.0%} of all runs break the law {how}{cut}"
+            return f"likely from the start: {self.after:.0%} {how}{cut}"
         return f"likely after step {self.step}: from {self.before:.0%} to {self.after:.0%} {how}{cut}"
