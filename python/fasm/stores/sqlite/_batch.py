@@ -121,6 +121,7 @@ def _log_row(seq: int, unit: Unit, step: Transition) -> tuple[object, ...]:
     return (
         seq,
         unit.instance,
+        unit.instance,
         revision,
         step.at,
         step.version,

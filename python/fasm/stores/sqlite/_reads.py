@@ -90,12 +90,16 @@ def _load_or_error(db: sqlite3.Connection, name: str, tail: bool) -> Loaded | St
 def _load(db: sqlite3.Connection, name: str, tail: bool) -> Loaded:
     row = db.execute(_sql.READ_INSTANCE, (name,)).fetchone() or _check.unknown_instance(name)
     revision, at, epoch, last, *inline = row
-    newest = _newest_snapshot(name, revision, inline, db.execute(_sql.READ_SNAPSHOT, (name,)).fetchone())
+    apart = None
+    if inline[0] != revision:  # else nothing can be newer
+        apart = db.execute(_sql.READ_SNAPSHOT, (name,)).fetchone()
+    newest = _newest_snapshot(name, revision, inline, apart)
     outbox = tuple(outbox_row(action) for action in db.execute(_sql.READ_OUTBOX, (name,)))
     entries: tuple[LogRow, ...] = ()
     if tail:
         since = newest.revision if newest is not None else 0
-        entries = tuple(_log_rows(db, name, reversed(_tail(db, name, last, since))))
+        if since != revision:
+            entries = tuple(_log_rows(db, name, reversed(_tail(db, name, last, since))))
         check_tail(name, since, revision, entries)
     return Loaded(name, epoch, revision, at, newest, entries, outbox)
 

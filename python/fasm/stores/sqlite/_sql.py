@@ -80,10 +80,8 @@ ADVANCE_WITH_STATE = """UPDATE fasm_instance SET revision = revision + 1, at = ?
 ADVANCE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?
     WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
 OWNED = "SELECT revision FROM fasm_instance WHERE name = ? AND epoch = ? AND owner IS NOT NULL"
-# Numbered parameters would save the detour, but from Python 3.12 on they cannot come from a tuple.
-ADD_LOG = """INSERT INTO fasm_log SELECT column1, (SELECT last FROM fasm_instance WHERE name = column2),
-    column2, column3, column4, column5, column6, column7, column8, column9, column10
-    FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))"""
+ADD_LOG = """INSERT INTO fasm_log VALUES (?, (SELECT last FROM fasm_instance WHERE name = ?),
+    ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM fasm_log"
 ADD_KEY = "INSERT INTO fasm_key VALUES (?, ?, ?, ?, ?)"
 PUT_SNAPSHOT = """INSERT INTO fasm_snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance) DO UPDATE SET

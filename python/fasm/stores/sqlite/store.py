@@ -210,13 +210,10 @@ class SqliteStore(Store):
     async def close(self) -> None:
         writer, reader, threads = self._writer, self._reader, self._threads
         self._writer = self._reader = self._threads = None
-        if threads is not None and reader is not None:
-            threads.submit(reader.close)
-        if threads is not None:
-            threads.shutdown(wait=False)
-        if writer is not None:
-            writer.stop()
-            await asyncio.shield(writer.closed)
+        closing = asyncio.ensure_future(_close(writer, reader, threads))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        await asyncio.shield(closing)
 
     # ---- units ---------------------------------------------------------------------------------------------
 
@@ -335,6 +332,22 @@ class SqliteStore(Store):
 
     async def _in_reader(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+_closing = set[asyncio.Future[None]]()
+
+
+async def _close(
+    writer: Writer | None, reader: _reads.Reader | None, threads: ThreadPoolExecutor | None
+) -> None:
+    """Ends the reader first, so that the writer, as the last, folds everything into one file."""
+    if threads is not None:
+        if reader is not None:
+            await asyncio.get_running_loop().run_in_executor(threads, reader.close)
+        threads.shutdown(wait=False)
+    if writer is not None:
+        writer.stop()
+        await writer.closed
 
 
 def _path(path: Any) -> str:
