@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import inspect
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -153,9 +154,10 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(value)]
     else:
-        slots = [name for base in kind.__mro__ for name in _slots(base)]
-        names = [*slots, *(name for name in getattr(value, "__dict__", ()) if not _is_cached(kind, name))]
-    ignored = set(getattr(kind, "fasm_ignore", ()))
+        slots = [name for base in inspect.getmro(kind) for name in _slots(base)]
+        own: dict[str, Any] = getattr(value, "__dict__", {})
+        names = [*slots, *(name for name in own if not _is_cached(kind, name))]
+    ignored: set[str] = set(getattr(kind, "fasm_ignore", ()))
     fields = {name: getattr(value, name) for name in names if name not in ignored and hasattr(value, name)}
     return fields or None
 

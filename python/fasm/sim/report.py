@@ -99,7 +99,8 @@ class Failure:
         repro: The file that replays it, or None where none was written.
         steps: What happened in the shrunk run, step by step; the last 300 steps, those of settling included.
         timeline: The same as lines of text.
-        likely: From which of these steps on the failure had become likely; None where that was not tried.
+        likely: From which of these steps on the failure had become likely; None where that was not tried, as
+            in a replay. Not compared: a clock may end the search.
         code: The shrunk steps as Python code.
         replay: The one line that replays it.
         drawn: What a swarm seed had drawn: weight by source, rate by fault.
@@ -115,7 +116,7 @@ class Failure:
     repro: str | None = None
     steps: tuple[Step, ...] = ()
     timeline: tuple[str, ...] = ()
-    likely: Likelihood | None = None
+    likely: Likelihood | None = field(default=None, compare=False)
     code: str = ""
     replay: str = ""
     drawn: Mapping[str, float] = field(default_factory=dict[str, float])

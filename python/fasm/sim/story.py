@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Change", "Emitted", "Likelihood", "Step"]
 
@@ -102,7 +102,7 @@ class Step:
     faults: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     unlisted_changes: int = 0
-    likely: float | None = None
+    likely: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
