@@ -7,7 +7,6 @@ use fasm_core::step::{CallFaults, StepKind, StepPlan};
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::calls::Before;
 use super::clock::Pace;
 use super::digest::Digest;
 use super::drive::{Driven, Driver};
@@ -15,6 +14,7 @@ use super::emit::Container;
 use super::explore::Exploration;
 use super::handed::Handed;
 use super::ids::IdTable;
+use super::looks::Before;
 use super::parts::Parts;
 use super::settings::Settings;
 use super::state::State;

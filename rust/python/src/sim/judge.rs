@@ -5,8 +5,8 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
-use super::calls::Before;
 use super::host::{Checked, PyHost};
+use super::looks::Before;
 use super::parts::Law;
 use fasm_core::host::Halt;
 

@@ -14,6 +14,7 @@ mod handed;
 mod host;
 mod ids;
 mod judge;
+mod looks;
 mod options;
 mod parts;
 mod run;

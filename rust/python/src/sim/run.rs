@@ -14,7 +14,6 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyType};
 
-use super::calls::Before;
 use super::clock::Pace;
 use super::digest::Digest;
 use super::drive::Driver;
@@ -22,6 +21,7 @@ use super::emit::Container;
 use super::handed::Handed;
 use super::host::{Checked, PyHost};
 use super::ids::IdTable;
+use super::looks::Before;
 use super::parts::{Machine, Parts};
 use super::recording;
 use super::simulation::Simulation;
