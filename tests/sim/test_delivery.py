@@ -192,6 +192,12 @@ def test_retry_loses_the_answer_and_executes_again() -> None:
     assert len(notes.state.results) == len(executions)
 
 
+def test_a_lost_answer_is_never_the_last_one() -> None:
+    report, _ = run(WitnessNotes, seeds=20, steps=300, faults=only(retry=1.0), swarm=False)
+    assert report.actions["Job"].dead == 0
+    assert report.faults["retry"].fired > 1_000
+
+
 def test_a_duplicate_comes_only_while_its_id_is_not_outstanding() -> None:
     report, notes = run_one(WitnessNotes, steps=900, faults=only(duplicate=1.0))
     counts = Counter(notes.state.results)

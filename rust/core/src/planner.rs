@@ -3,6 +3,7 @@
 //! The scenario draws from another stream of the same seed, so an extra draw there moves nothing here.
 
 use crate::faults::{Fault, FaultCounts, FaultRates};
+use crate::perform::MAX_TRIES;
 use crate::rng::ChaCha8;
 use crate::schedule::Schedule;
 use crate::step::{CallFaults, StepKind, StepPlan};
@@ -270,7 +271,13 @@ impl Planner {
         };
         (plan.kind, plan.call) = (kind, CallFaults::NONE);
         match &mut plan.kind {
-            StepKind::Execute { lost, .. } => *lost = self.strikes(Fault::Retry, counts),
+            StepKind::Execute { lost, .. } => {
+                // The action must have a chance to run again: no fault makes an id dead.
+                let last = schedule
+                    .entry(self.hint)
+                    .is_some_and(|entry| entry.tries + 1 >= MAX_TRIES);
+                *lost = !last && self.strikes(Fault::Retry, counts);
+            }
             StepKind::Zombie { .. } => {}
             _ => plan.call = self.call_faults(Call::Stf, counts),
         }
