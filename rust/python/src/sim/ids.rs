@@ -12,16 +12,16 @@ const REMEMBERED: usize = 1 << 20;
 #[derive(Debug)]
 pub struct IdTable {
     /// Outstanding id to slot number.
-    outstanding: Py<PyDict>,
+    outstanding: Option<Py<PyDict>>,
     /// Finished ids: plain non-negative ints compactly, all others in two generations.
     ints: RecentInts,
     others: [Option<Py<PyDict>>; 2],
 }
 
 impl IdTable {
-    pub fn new(py: Python<'_>) -> Self {
+    pub fn new() -> Self {
         Self {
-            outstanding: PyDict::new(py).unbind(),
+            outstanding: None,
             ints: RecentInts::default(),
             others: [None, None],
         }
@@ -30,7 +30,7 @@ impl IdTable {
     /// A copy that goes its own way.
     pub fn fork(&self, py: Python<'_>) -> PyResult<Self> {
         Ok(Self {
-            outstanding: copy(py, &self.outstanding)?,
+            outstanding: copy_of(py, self.outstanding.as_ref())?,
             ints: self.ints.clone(),
             others: [
                 copy_of(py, self.others[0].as_ref())?,
@@ -46,16 +46,21 @@ impl IdTable {
         if !again && self.was_completed(id)? {
             return Ok(Standing::Completed);
         }
-        self.outstanding.bind(id.py()).set_item(id, slot)?;
+        let py = id.py();
+        let outstanding = self
+            .outstanding
+            .get_or_insert_with(|| PyDict::new(py).unbind());
+        outstanding.bind(py).set_item(id, slot)?;
         Ok(Standing::Entered)
     }
 
     pub fn find(&self, id: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
-        self.outstanding
-            .bind(id.py())
-            .get_item(id)?
-            .map(|slot| slot.extract())
-            .transpose()
+        let Some(outstanding) = &self.outstanding else {
+            // Whether it can be a key must show all the same.
+            return id.hash().map(|_| None);
+        };
+        let slot = outstanding.bind(id.py()).get_item(id)?;
+        slot.map(|slot| slot.extract()).transpose()
     }
 
     pub fn was_completed(&self, id: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -72,7 +77,9 @@ impl IdTable {
 
     pub fn retire(&mut self, id: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = id.py();
-        self.outstanding.bind(py).del_item(id)?;
+        if let Some(outstanding) = &self.outstanding {
+            outstanding.bind(py).del_item(id)?;
+        }
         if let Some(number) = plain_int(id) {
             self.ints.insert(number);
             return Ok(());
@@ -89,17 +96,12 @@ impl IdTable {
     }
 }
 
-/// A copy of a dict; an empty one is cheaper new.
-fn copy(py: Python<'_>, dict: &Py<PyDict>) -> PyResult<Py<PyDict>> {
-    let dict = dict.bind(py);
-    if dict.is_empty() {
-        return Ok(PyDict::new(py).unbind());
-    }
-    Ok(dict.copy()?.unbind())
-}
-
+/// A copy of a dict; an empty one counts as none.
 fn copy_of(py: Python<'_>, dict: Option<&Py<PyDict>>) -> PyResult<Option<Py<PyDict>>> {
-    dict.map(|dict| copy(py, dict)).transpose()
+    let filled = dict
+        .map(|dict| dict.bind(py))
+        .filter(|dict| !dict.is_empty());
+    filled.map(|dict| Ok(dict.copy()?.unbind())).transpose()
 }
 
 fn plain_int(id: &Bound<'_, PyAny>) -> Option<u64> {

@@ -315,7 +315,7 @@ impl Simulation {
             exploration: None,
             plan_kind: None,
             plan_source: None,
-            ids: IdTable::new(py),
+            ids: IdTable::new(),
             container: Container::default(),
             handed: Handed::default(),
             pristine,
