@@ -24,8 +24,11 @@ def checkpoint() -> Checkpoint:
         'done'
     """
 
-def set_suspending(suspend: bool) -> bool:
-    """Lets `checkpoint()` suspend on this thread, or not; returns the setting before."""
+def set_suspending(suspend: bool) -> tuple[bool, int]:
+    """Lets `checkpoint()` suspend on this thread, or not.
+
+    Returns the setting before, and how many checkpoints were passed here without suspending so far.
+    """
 
 @final
 class Recording:

@@ -12,7 +12,9 @@ import pytest
 import fasm
 from fasm import Laws, Normal, Rng, Verdict, simulate_async
 from fasm.errors import InvalidArgument, SimulationFailed
+from tests.examples.faults import HEAVY
 from tests.sim.desk import CALM, ONCE, Desk, Notes, Worker, only, run_one
+from tests.sim.test_suspensions import OwnAwaitableNotes, WaitsNotes
 from tests.sim.test_transactional import HOSTILE, ClerkScenario, Database, Seen
 
 
@@ -71,10 +73,24 @@ async def test_a_state_that_waits_passes_under_faults() -> None:
     assert report.interrupted > 10
 
 
+@pytest.mark.parametrize("scenario", [Notes, WaitsNotes, OwnAwaitableNotes, ClerkScenario])
 @on_loop
-async def test_it_finds_what_simulate_finds() -> None:
-    report = await simulate_async(Notes, seeds=3, steps=100, laws=ONCE)
-    assert report == fasm.simulate(Notes, seeds=3, steps=100, laws=ONCE)
+async def test_it_does_what_simulate_does(scenario: Any) -> None:
+    """At every suspension the same faults strike, wherever the coroutine is driven."""
+    options: dict[str, Any] = {"seeds": 4, "steps": 100, "faults": HEAVY, "laws": ONCE}
+    report = await simulate_async(scenario, **options)
+    assert report == fasm.simulate(scenario, **options)
+    assert scenario is Notes or report.faults["cancel"].fired > 10
+
+
+@on_loop
+async def test_a_hook_may_return_a_bare_awaitable() -> None:
+    class Bare(Notes):
+        def heal(self) -> Any:
+            return fasm.checkpoint()
+
+    report = await simulate_async(Bare, seeds=1, steps=10, laws=ONCE)
+    assert report.verdict is Verdict.PASSED
 
 
 @on_loop

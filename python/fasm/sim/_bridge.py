@@ -74,6 +74,8 @@ def _finish(task: asyncio.Task[Driven], coroutine: Any, done: concurrent.futures
 
 async def _run(coroutine: Any, injections: Injections) -> Driven:
     watch = _Watch(injections)
+    if not hasattr(coroutine, "send"):
+        coroutine = _generator(coroutine)
     try:
         value = await watch.drive(coroutine)
     except asyncio.CancelledError as error:
@@ -83,6 +85,11 @@ async def _run(coroutine: Any, injections: Injections) -> Driven:
     except BaseException as error:  # carried to the driver's thread, which tells failures from exits
         return None, error, watch.suspensions, watch.injected
     return value, None, watch.suspensions, watch.injected
+
+
+def _generator(iterator: Any) -> Generator[Any, Any, Any]:
+    """Makes a bare iterator, which an `__await__` may return, into something that takes sends and throws."""
+    return (yield from iterator)
 
 
 class _Watch:
@@ -101,13 +108,14 @@ class _Watch:
         sent: Any = None
         thrown: BaseException | None = None
         while True:
-            before = _native.set_suspending(bool(self._injections))
+            before, passed = _native.set_suspending(bool(self._injections))
             try:
                 yielded = coroutine.send(sent) if thrown is None else coroutine.throw(thrown)
             except StopIteration as stop:
                 return stop.value
             finally:
-                _native.set_suspending(before)
+                # Those that were passed are places to strike at too: the driver learns how many there are.
+                self.suspensions += _native.set_suspending(before)[1] - passed
             self.suspensions += 1
             sent, thrown = None, self._due()
             if thrown is None:

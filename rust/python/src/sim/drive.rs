@@ -13,7 +13,7 @@ thread_local! {
     /// Whether `checkpoint()` suspends on this thread: only while a fault wants to strike at a suspension.
     static SUSPEND: Cell<bool> = const { Cell::new(false) };
     /// Checkpoints passed on this thread without suspending, so that the driver learns how many there are.
-    static PASSED: Cell<u32> = const { Cell::new(0) };
+    static PASSED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A coroutine that suspends more often in one call waits for something that never comes.
@@ -107,7 +107,7 @@ impl Driver {
         if let Some(outer) = outer {
             SUSPEND.set(outer);
         }
-        driven.suspensions += PASSED.get().wrapping_sub(passed);
+        driven.suspensions += PASSED.get().wrapping_sub(passed) as u32;
         result
     }
 
@@ -250,10 +250,11 @@ pub fn type_name(object: &Bound<'_, PyAny>) -> String {
         .map_or_else(|_| String::from("?"), |name| name.to_string())
 }
 
-/// Lets `checkpoint()` suspend on this thread, or not; gives the setting before.
+/// Lets `checkpoint()` suspend on this thread, or not; gives the setting before, and how many checkpoints were
+/// passed here without suspending so far.
 #[pyfunction]
-pub fn set_suspending(suspend: bool) -> bool {
-    SUSPEND.replace(suspend)
+pub fn set_suspending(suspend: bool) -> (bool, u64) {
+    (SUSPEND.replace(suspend), PASSED.get())
 }
 
 /// What `checkpoint()` returns: suspends once if a fault wants to strike there, else is ready at once.
