@@ -31,7 +31,7 @@ class Impure:
 
 class SetOrder(Impure):
     def ask(self, state: Log) -> Any:
-        return list({"ab", "cd", "ef", "gh", "ij", "kl", "mn", "op", "qr", "st", "uv", "wx"})  # same by chance: never
+        return list({chr(letter) * 2 for letter in range(97, 109)})
 
 
 class Clock(Impure):
