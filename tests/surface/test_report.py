@@ -21,7 +21,6 @@ FAILURE = Failure(
     original_steps=341,
     repro=".fasm/money.json",
     timeline=("0 pay(5) accepted", "1 crash"),
-    code="run.pay(5)\nrun.crash()",
     replay="fasm replay .fasm/money.json",
     drawn={"pay": 14.0, "crash": 0.25},
 )
@@ -71,9 +70,6 @@ seed 12 had drawn: pay=14, crash=0.25
 what happened:
     0 pay(5) accepted
     1 crash
-as code:
-    run.pay(5)
-    run.crash()
 replay: fasm replay .fasm/money.json"""
 
 

@@ -26,7 +26,6 @@ class Explained:
         repro: The file that was written, if one was.
         replay: The command that replays it.
         likely: From which step on it had become likely.
-        code: The steps as Python code.
     """
 
     broken: Broken
@@ -39,7 +38,6 @@ class Explained:
     repro: str | None = None
     replay: str = ""
     likely: Likelihood | None = None
-    code: str = ""
 
 
 def explain(session: Session, broken: Broken) -> Explained:

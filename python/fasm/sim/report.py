@@ -101,7 +101,6 @@ class Failure:
         timeline: The same as lines of text.
         likely: From which of these steps on the failure had become likely; None where that was not tried, as
             in a replay. Not compared: a clock may end the search.
-        code: The shrunk steps as Python code.
         replay: The one line that replays it.
         drawn: What a swarm seed had drawn: weight by source, rate by fault.
     """
@@ -117,7 +116,6 @@ class Failure:
     steps: tuple[Step, ...] = ()
     timeline: tuple[str, ...] = ()
     likely: Likelihood | None = field(default=None, compare=False)
-    code: str = ""
     replay: str = ""
     drawn: Mapping[str, float] = field(default_factory=dict[str, float])
 
