@@ -173,6 +173,45 @@ def test_a_real_ctrl_c_comes_out_with_the_report(options: str) -> None:
     assert child.returncode == 0
 
 
+ASYNC_CHILD = """
+    import asyncio
+    import fasm
+    from tests.sim.desk import ONCE
+    from tests.sim.test_async import SleepyNotes
+
+    class Muted(list):
+        def append(self, item):
+            pass
+
+    class Endless(SleepyNotes):
+        def __init__(self):
+            self.log = Muted()
+
+    def tell(steps):
+        print("running", flush=True)
+
+    if __name__ == "__main__":
+        try:
+            asyncio.run(fasm.simulate_async(Endless, seeds=1, steps=10**15, laws=ONCE, progress=tell))
+        except KeyboardInterrupt as error:
+            print("left", error.__context__.report.ended, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_a_real_ctrl_c_ends_a_run_on_a_loop() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(ASYNC_CHILD)],
+        stdout=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stdout.readline() == "running\n"
+    child.send_signal(signal.SIGINT)
+    rest, _ = child.communicate(timeout=60)
+    assert rest.splitlines()[-1] == "left interrupted"
+    assert child.returncode == 0
+
+
 def environment(**more: str) -> dict[str, str]:
     """The environment for a child process that imports the tests."""
     path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])  # noqa: PTH109
