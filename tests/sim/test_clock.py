@@ -221,3 +221,45 @@ def test_settling_goes_on_while_timers_lead_to_new_timers() -> None:
     report, _ = run(WorkflowScenario, seeds=20, steps=1)
     assert report.verdict is Verdict.PASSED
     assert report.settle_steps > 20 * 6
+
+
+class Pings:
+    """Sixty subscriptions for ever: each timer sends a ping, each answer arms a timer under a new id."""
+
+    def stf(self, state: Stages, event: Input[int, int, object], actions: Actions[int, str]) -> None:
+        match event:
+            case Normal():
+                if len(state.waits) >= 60:
+                    raise fasm.TransitionError("full")
+            case TrackedActionCompleted(id, _):
+                if id not in state.waits:
+                    return
+        is_timer = isinstance(event, TrackedActionCompleted) and state.waits[event.id] is None
+        at = event.at + 60_000 if is_timer else None
+        state.stage += 1
+        if at is None:
+            actions.tracked(state.stage, "ping")
+        else:
+            actions.timer(state.stage, at)
+        if isinstance(event, TrackedActionCompleted):
+            del state.waits[event.id]
+        state.waits[state.stage] = at
+
+    restore = Workflow.restore
+
+
+def test_a_machine_that_is_busy_for_ever_by_its_timers_is_right_all_the_same() -> None:
+    class PingScenario(WorkflowScenario):
+        machine = Pings()  # type: ignore[assignment]
+
+        @fasm.source
+        def begin(self, rng: Rng, state: Stages) -> int | None:
+            return 1
+
+        @fasm.settled
+        def finished(self, state: Stages) -> None:
+            assert len(state.waits) <= 60
+
+    report, _ = run(PingScenario, seeds=6, steps=600, faults=CALM, in_flight=64)
+    assert report.verdict is Verdict.PASSED
+    assert report.settle_steps > 6 * 5_000

@@ -34,7 +34,9 @@ impl<O> Driver<O> {
             return Ok(false);
         }
         self.rest(host)?;
-        if !self.run_timers(host, limit)? {
+        // Timers may keep a right machine busy for ever: each of them may take its time to come to rest again.
+        let slack = if bound.is_some() { 0 } else { limit };
+        if !self.run_timers(host, limit, slack)? {
             return Ok(false);
         }
         self.look(host, None);
@@ -116,7 +118,7 @@ impl<O> Driver<O> {
                     return Err(self.starved(host, slot));
                 }
                 self.wait(waits);
-                if self.fire_armed(host, limit, false)?.is_none() {
+                if self.fire_armed(host, limit, None)?.is_none() {
                     return Ok(false);
                 }
                 (refused_in_a_row, waits) = (0, waits + 1);
@@ -180,18 +182,22 @@ impl<O> Driver<O> {
         self.deliver_slot(host, slot, &mut plan)
     }
 
-    /// Lets timers fire, round after round, until a round leaves only those that it set again.
+    /// Lets timers fire, round after round, until a round leaves only those that it set again, or `limit` is met.
     fn run_timers<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
         limit: u64,
+        slack: u64,
     ) -> Result<bool, Halt<H::Abort>> {
         let (mut waits, mut refused) = (0, None);
         for _ in 0..MAX_TIMER_ROUNDS {
             if self.schedule.timers() == 0 {
                 return Ok(true);
             }
-            let Some(round) = self.fire_armed(host, limit, true)? else {
+            if self.counts.settle_steps >= limit {
+                break;
+            }
+            let Some(round) = self.fire_armed(host, limit, Some(slack))? else {
                 return Ok(false);
             };
             self.rest(host)?;
@@ -218,14 +224,15 @@ impl<O> Driver<O> {
         }
     }
 
-    /// Fires every timer that is armed now, in order of deadline; after each, `to_rest` settles what follows.
+    /// Fires every timer that is armed now, in order of deadline. With a `slack`, what follows is settled after each,
+    /// within so many steps beyond `limit`, and `limit` ends the round; without, it breaks the law.
     ///
     /// None if the host asked to stop.
     fn fire_armed<H: Host<Obj = O>>(
         &mut self,
         host: &mut H,
         limit: u64,
-        to_rest: bool,
+        slack: Option<u64>,
     ) -> Result<Option<Round<O>>, Halt<H::Abort>> {
         let mut round = Round {
             fired: Vec::new(),
@@ -241,6 +248,9 @@ impl<O> Driver<O> {
                 continue;
             };
             if self.counts.settle_steps >= limit {
+                if slack.is_some() {
+                    break;
+                }
                 return Err(self.restless(host, slot, limit, Verdict::Accepted));
             }
             if !host.proceed(self.counts.steps).map_err(Halt::abort)? {
@@ -256,7 +266,9 @@ impl<O> Driver<O> {
             } else {
                 round.fired.push(id);
             }
-            if to_rest && !self.drain(host, limit)? {
+            if let Some(slack) = slack
+                && !self.drain(host, limit + slack)?
+            {
                 return Ok(None);
             }
         }
