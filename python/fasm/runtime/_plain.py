@@ -73,8 +73,8 @@ class PlainKeeper:
         if version != host.version:
             raise StoreCorrupt(
                 f"instance {name!r}: version {version} of the machine wrote the transition to revision "
-                f"{revision}, which is in no snapshot yet, and this is version {host.version}; start the old "
-                "version once and stop it cleanly, or adopt the log with `fasm verify`"
+                f"{revision}, which is in no snapshot yet, and this is version {host.version}; only "
+                f"version {version} can replay it"
             )
         try:
             returned = host.stf(self.state, host.codecs.decode_event(data, at), host.new_actions())

@@ -104,7 +104,7 @@ class Transition:
         snapshot: The encoded state after this transition; None when no snapshot is due.
         key: The idempotency key of the input; None without one.
         fingerprint: What tells this input from another one under the same key, such as a digest.
-        digest: What tells the effect of this transition from another one (for `fasm verify`); may be empty.
+        digest: What tells the effect of this transition from another one; may be empty.
     """
 
     revision: int

@@ -48,7 +48,7 @@ class SqliteStore(Store):
     """Keeps the instances of one machine in one SQLite file.
 
     One thread writes, and puts all units that wait into one commit. One process at a time can have the file
-    open; a second one is refused at once. `fasm inspect` reads beside it.
+    open; a second one is refused at once.
 
     Args:
         path: The file; made if missing. Beside it lie `-wal`, `-shm` and `-lock`. Use a local disk.
