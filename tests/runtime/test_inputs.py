@@ -92,7 +92,7 @@ def test_a_rejection_that_changed_the_state_is_undone_loudly(caplog: pytest.LogC
             assert runtime.counts["atomicity"] == 1
 
     run(main())
-    assert "a rejected transition changed the state" in caplog.text
+    assert "a rejected transition changed the state, which is rebuilt: broken: 0 became 1" in caplog.text
 
 
 def test_a_repeated_key_gives_the_first_receipt_even_after_a_crash() -> None:

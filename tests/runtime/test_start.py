@@ -1,10 +1,12 @@
 """Promise 4: restore comes before any input, reconciled with the outbox; one bad instance stays alone."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from fasm import Actions, Input
 from fasm.errors import (
     FasmError,
     InvalidArgument,
@@ -12,6 +14,7 @@ from fasm.errors import (
     StoreBusy,
     StoreCorrupt,
 )
+from fasm.runtime import Runtime
 from fasm.stores import Emission, Failure, MemoryStore, Transition, Unit
 from tests.runtime.bank import (
     Alarm,
@@ -333,3 +336,26 @@ def test_what_cannot_be_is_refused_at_the_door() -> None:
 
 async def _built(options: dict[str, Any]) -> None:
     bank(**options)
+
+
+@dataclass
+class Spoiled:
+    """Becomes another one whenever it is made from its own fields."""
+
+    amount: int
+
+    def __post_init__(self) -> None:
+        self.amount += 1
+
+
+class Spoiler:
+    def stf(
+        self, state: Spoiled, event: Input[Spoiled, int, bool], actions: Actions[int, Charge]
+    ) -> None: ...
+
+    def restore(self, state: Spoiled, actions: Actions[int, Charge]) -> None: ...
+
+
+def test_a_type_that_changes_on_its_way_through_the_codec_is_refused_by_name_and_path() -> None:
+    with pytest.raises(InvalidArgument, match="the input is not the same after decoding: amount: 8 became 9"):
+        Runtime(Spoiler(), initial=lambda: Spoiled(1), store=MemoryStore(), execute=World().execute)

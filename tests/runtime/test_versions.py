@@ -180,6 +180,29 @@ def test_without_a_snapshot_a_broken_transition_is_undone_from_the_store(failure
     run(main())
 
 
+def test_a_clean_end_leaves_no_log_that_only_this_version_could_replay() -> None:
+    store = memory()
+
+    async def before() -> None:
+        async with bank(store, World(never), snapshot_every=100, shutdown_s=0) as runtime:
+            for amount in (1, 2, 3):
+                await runtime.submit(Pay(amount))
+            await runtime.submit(Pay(4), instance="eu")
+        snapshot = store._tables.rows["main"].snapshot
+        assert snapshot is not None
+        assert snapshot.revision == 3
+
+    async def after() -> None:
+        async with bank(
+            store.peer(), World(never), Newer(), upgrades={1: lambda data: data}, shutdown_s=0
+        ) as runtime:
+            assert (await runtime.state()).pending == {1: 1, 2: 2, 3: 3}
+            assert (await runtime.submit(Pay(5))).revision == 4
+
+    run(before())
+    run(after())
+
+
 def test_a_log_of_another_version_is_not_replayed() -> None:
     store = memory()
 

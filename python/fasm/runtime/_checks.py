@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fasm._check import short
-from fasm._native import fingerprint
+from fasm._native import difference, fingerprint
 from fasm.errors import InvalidArgument
 from fasm.runtime._codecs import MachineCodecs
 from fasm.runtime._samples import samples
@@ -99,5 +99,9 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def describe(before: Any, after: Any) -> str:
-    """Says in one line what differs."""
-    return f"{short(before)} became {short(after)}"
+    """Says in one line where two values differ."""
+    found = difference(before, after, dict_order=True)
+    if found is None:
+        return f"{short(before)} became {short(after)}"
+    path, old, new = found
+    return f"{path.removeprefix('.')}: {old} became {new}" if path else f"{old} became {new}"

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from fasm._native import Normal, TrackedActionCompleted
-from fasm.errors import Fenced, KeyReused, QueueFull, RuntimeClosed, StoreError
+from fasm.errors import Fenced, InvalidArgument, KeyReused, QueueFull, RuntimeClosed, StoreError
 from fasm.runtime._commits import Diverged, keep_up, patiently
 from fasm.runtime._host import log
 from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
@@ -178,6 +178,11 @@ class Instance:
             if late:
                 task.cancel()
                 await asyncio.wait([task])
+                return
+        try:
+            await self.keeper.finish()
+        except (StoreError, InvalidArgument) as error:
+            log.warning("instance %s: its last state was not stored: %s", self.name, error)
 
     def stop(self, error: BaseException) -> None:
         """Ends the work: whoever waits gets the error, and running handlers are cancelled."""

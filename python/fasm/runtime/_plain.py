@@ -14,7 +14,7 @@ from fasm.runtime._commits import Diverged, patiently, settle
 from fasm.runtime._host import log
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
-from fasm.stores import KeyRow, Loaded, Transition, Unit
+from fasm.stores import KeyRow, Loaded, Snapshot, Transition, Unit
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -178,6 +178,14 @@ class PlainKeeper:
         step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint)
         removed = tuple([pending.action_id for pending in plan.removed])
         return Unit(instance.name, instance.epoch, step, tuple(plan.rows), (), removed), snapshot
+
+    async def finish(self) -> None:
+        """Stores the state at a clean end, so that no log is left that only this version could replay."""
+        if self._committed is not None:
+            return
+        host, instance = self._host, self._instance
+        snapshot = Snapshot(instance.revision, host.version, host.codecs.state.encode(self.state))
+        await host.store.put_snapshot(instance.name, instance.epoch, snapshot)
 
     # ---- undoing -----------------------------------------------------------------------------------------
 

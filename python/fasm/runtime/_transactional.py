@@ -116,6 +116,9 @@ class TransactionalKeeper:
             host.metrics.record("commit_s", perf_counter() - ended)
         return self._plan, row
 
+    async def finish(self) -> None:
+        """Nothing: the state is in the tables."""
+
     async def read(self, look: Callable[[Any], Any]) -> Any:
         """Runs a function on the state inside a transaction that is rolled back."""
         async with self._store.begin(self._instance.name, self._instance.epoch) as transaction:

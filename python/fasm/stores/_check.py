@@ -15,7 +15,7 @@ from fasm.errors import (
     StoreError,
     UnknownActionId,
 )
-from fasm.stores._rows import Change, Emission, Transition, Unit
+from fasm.stores._rows import Change, Emission, Snapshot, Transition, Unit
 
 INT64 = 2**63
 READ_ONLY = "the store was opened for reading only: open it with the name of its machine to write"
@@ -109,6 +109,15 @@ def _int(name: str, value: object) -> None:
 def _bytes(name: str, value: object) -> None:
     if not isinstance(value, bytes):
         raise invalid(name, value, "bytes")
+
+
+def snapshot(instance: str, epoch: int, value: Snapshot) -> None:
+    """Checks what `put_snapshot` is given."""
+    text("instance", instance)
+    _int("epoch", epoch)
+    _int("snapshot.revision", value.revision)
+    _int("snapshot.version", value.version)
+    _bytes("snapshot.state", value.state)
 
 
 def ids(value: Unit, present: Container[str]) -> None:

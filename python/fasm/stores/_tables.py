@@ -117,6 +117,14 @@ class Tables:
         _write_outbox(unit, row)
         return None
 
+    def put_snapshot(self, instance: str, epoch: int, snapshot: Snapshot, owner: str) -> None:
+        row = self.rows.get(instance)
+        if row is None or row.owner != owner or row.epoch != epoch:
+            raise _check.fenced(instance, epoch)
+        if row.revision != snapshot.revision:
+            raise _check.conflict(instance, snapshot.revision, row.revision)
+        row.snapshot = snapshot
+
     # ---- reads ---------------------------------------------------------------------------------------------
 
     def find(self, name: str) -> Instance:

@@ -23,6 +23,7 @@ from fasm.stores._rows import (
     LogRow,
     OutboxRow,
     Pruned,
+    Snapshot,
     Stats,
     StoreInfo,
     Unit,
@@ -180,6 +181,15 @@ class MemoryStore(Store):
             return entry is not None and entry.epoch == epoch
 
         return await self._run("was_committed", look)
+
+    @override
+    async def put_snapshot(self, instance: str, epoch: int, snapshot: Snapshot, /) -> None:
+        _check.snapshot(instance, epoch, snapshot)
+        await self._run(
+            "put_snapshot",
+            lambda: self._tables.put_snapshot(instance, epoch, snapshot, self._owner),
+            writes=True,
+        )
 
     # ---- ownership -----------------------------------------------------------------------------------------
 

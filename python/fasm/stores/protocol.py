@@ -147,6 +147,15 @@ class Store(Protocol):
         """Whether the transition *to* `revision` is durable and was written under `epoch`. Claim first."""
         ...
 
+    async def put_snapshot(self, instance: str, epoch: int, snapshot: Snapshot, /) -> None:
+        """Stores the state as of the present revision, so that a clean end leaves no log to be replayed.
+
+        Raises:
+            Fenced, StoreConflict: As `commit`: not ours, or not at `snapshot.revision`. Nothing was written.
+            StoreBusy, StoreError: Nothing was written, or it was and the answer is lost, which does no harm.
+        """
+        ...
+
     async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
         """Claims instances for this handle, creating those that do not exist; answers in the order asked.
 

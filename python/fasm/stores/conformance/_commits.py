@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fasm.errors import InvalidArgument, StoreConflict, StoreError
+from fasm.errors import Fenced, InvalidArgument, StoreConflict, StoreError
 from fasm.stores._rows import Emission, KeyRow, LogRow, Snapshot, Transition, Unit
 from fasm.stores.conformance._harness import Harness, advance, case, emission, opened, own, read, step
 
@@ -189,6 +189,25 @@ class Commits:
                 assert named in str(error)
             loaded = await read(store, "eu")
             assert (loaded.revision, loaded.outbox) == (0, ())
+
+    @case
+    async def test_a_snapshot_of_the_present_revision_can_be_put_later(self, harness: Harness) -> None:
+        async with opened(harness) as store:
+            claim = await own(store, "eu")
+            await advance(store, claim)
+            await advance(store, claim, 2, snapshot=None)
+            for size in (5, 5_000):  # a store may keep small and large ones in different places
+                late = Snapshot(3, 4, b"s" * size)
+                await store.put_snapshot("eu", claim.epoch, late)
+                loaded = await read(store, "eu")
+                assert (loaded.revision, loaded.snapshot, loaded.tail) == (3, late, ())
+            await advance(store, claim)
+            newest = (await read(store, "eu")).snapshot
+            assert newest == Snapshot(4, 3, b"state")
+            await fails(store.put_snapshot("eu", claim.epoch, Snapshot(3, 4, b"old")), StoreConflict)
+            await fails(store.put_snapshot("eu", claim.epoch + 1, Snapshot(4, 4, b"foreign")), Fenced)
+            await fails(store.put_snapshot("us", claim.epoch, Snapshot(0, 4, b"unknown")), Fenced)
+            assert (await read(store, "eu")).snapshot == newest
 
     @case
     async def test_a_store_that_is_closed_says_so(self, harness: Harness) -> None:

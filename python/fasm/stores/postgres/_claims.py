@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fasm.stores._rows import Claim, Held, Pruned
+from fasm.stores import _check
+from fasm.stores._rows import Claim, Held, Pruned, Snapshot
+from fasm.stores._seal import seal
 from fasm.stores.postgres import _sql
 
 if TYPE_CHECKING:
@@ -59,6 +61,26 @@ class Claims:
 
     async def _pending(self, connection: asyncpg.Connection, after: str, limit: int) -> list[str]:
         return [row[0] for row in await connection.fetch(self.sql(_sql.PENDING), after, limit)]
+
+    async def put_snapshot(
+        self, connection: asyncpg.Connection, instance: str, epoch: int, snapshot: Snapshot
+    ) -> None:
+        sealed = seal(snapshot.state, snapshot.revision, snapshot.version)
+        written = await connection.fetchval(
+            self.sql(_sql.PUT_SNAPSHOT),
+            instance,
+            epoch,
+            self.owner,
+            snapshot.revision,
+            snapshot.version,
+            snapshot.state,
+            sealed,
+        )
+        if written is None:
+            found = await connection.fetchval(self.sql(_sql.OWNED), instance, epoch, self.owner)
+            if found is None:
+                raise _check.fenced(instance, epoch)
+            raise _check.conflict(instance, snapshot.revision, found)
 
     async def renew(self, connection: asyncpg.Connection) -> int | None:
         """Extends the lease. Returns the server's time, or None if the lease had run out."""

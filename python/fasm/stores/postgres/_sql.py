@@ -92,6 +92,9 @@ CLAIM = """UPDATE {s}.fasm_instance AS i SET owner = $2, epoch = nextval('{s}.fa
 WHERE name = ANY($1::text[])
 AND (owner IS NULL OR owner = $2 OR NOT EXISTS (SELECT FROM {s}.fasm_owner AS o WHERE o.name = i.owner))
 RETURNING name, epoch"""
+PUT_SNAPSHOT = """UPDATE {s}.fasm_instance
+SET state_revision = $4, state_version = $5, state = $6, state_seal = $7
+WHERE name = $1 AND epoch = $2 AND owner = $3 AND revision = $4 RETURNING 1"""
 OWNERS = "SELECT name, owner FROM {s}.fasm_instance WHERE name = ANY($1::text[])"
 PENDING = """SELECT DISTINCT b.instance
 FROM {s}.fasm_outbox AS b JOIN {s}.fasm_instance AS i ON i.name = b.instance

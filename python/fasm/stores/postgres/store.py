@@ -22,6 +22,7 @@ from fasm.stores._rows import (
     LogRow,
     OutboxRow,
     Pruned,
+    Snapshot,
     Stats,
     StoreInfo,
     Unit,
@@ -223,6 +224,12 @@ class PostgresStore(Store):
     @override
     async def was_committed(self, instance: str, epoch: int, revision: int, /) -> bool:
         return await self._read(lambda c: self._reads.was_committed(c, instance, epoch, revision))
+
+    @override
+    async def put_snapshot(self, instance: str, epoch: int, snapshot: Snapshot, /) -> None:
+        _check.snapshot(instance, epoch, snapshot)
+        claims = self._require_claims()
+        await self._write(lambda connection: claims.put_snapshot(connection, instance, epoch, snapshot))
 
     # ---- ownership -----------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from fasm.stores._rows import Claim, Pruned
+from fasm.stores import _check
+from fasm.stores._rows import Claim, Pruned, Snapshot
+from fasm.stores._seal import seal
 from fasm.stores.sqlite import _sql
 
 
@@ -31,6 +33,17 @@ def claim_pending(db: sqlite3.Connection, after: str, limit: int, owner: str) ->
 def release(db: sqlite3.Connection, names: Sequence[str], owner: str) -> None:
     db.executemany(_sql.RELEASE, [(name, owner) for name in names])
     db.executemany(_sql.FORGET_UNUSED, [(name,) for name in names])
+
+
+def put_snapshot(db: sqlite3.Connection, instance: str, epoch: int, snapshot: Snapshot) -> None:
+    """Stores a state apart from the instance's own row, whatever its size."""
+    row = db.execute(_sql.OWNED, (instance, epoch)).fetchone()
+    if row is None:
+        raise _check.fenced(instance, epoch)
+    if row[0] != snapshot.revision:
+        raise _check.conflict(instance, snapshot.revision, row[0])
+    sealed = seal(snapshot.state, snapshot.revision, snapshot.version)
+    db.execute(_sql.PUT_SNAPSHOT, (instance, snapshot.revision, snapshot.version, snapshot.state, sealed))
 
 
 def delete_old(

@@ -26,6 +26,7 @@ from fasm.stores._rows import (
     LogRow,
     OutboxRow,
     Pruned,
+    Snapshot,
     Stats,
     StoreInfo,
     Unit,
@@ -231,6 +232,11 @@ class SqliteStore(Store):
     @override
     async def was_committed(self, instance: str, epoch: int, revision: int, /) -> bool:
         return await self._read(lambda db: _reads.was_committed(db, instance, epoch, revision))
+
+    @override
+    async def put_snapshot(self, instance: str, epoch: int, snapshot: Snapshot, /) -> None:
+        _check.snapshot(instance, epoch, snapshot)
+        await self._write(lambda db: _claims.put_snapshot(db, instance, epoch, snapshot))
 
     # ---- ownership -----------------------------------------------------------------------------------------
 
