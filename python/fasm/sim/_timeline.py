@@ -10,7 +10,7 @@ from fasm.sim._paint import PLAIN, Paint
 from fasm.sim._short import cut, one_line
 from fasm.sim.story import Change, Emitted, Step
 
-__all__ = ["WIDTH", "clock", "timeline_lines", "wrapped"]
+__all__ = ["WIDTH", "clock", "runs", "timeline_lines", "wrapped"]
 
 WIDTH: Final = 112
 """Columns of a line; with the indent of a report it stays under 120."""
@@ -41,7 +41,7 @@ def timeline_lines(steps: Sequence[Step], law: str, message: str, paint: Paint =
     if steps and steps[0].number > 1:
         yield paint("quiet", f"   ... {steps[0].number - 1:,} steps before")
     settling = False
-    for alike in _runs(steps):
+    for alike in runs(steps):
         step, last = alike[0], alike[-1]
         if step.settling and not settling:
             settling = True
@@ -56,7 +56,7 @@ def timeline_lines(steps: Sequence[Step], law: str, message: str, paint: Paint =
             yield from _breach(last, law, message, paint)
 
 
-def _runs(steps: Sequence[Step]) -> Iterator[list[Step]]:
+def runs(steps: Sequence[Step]) -> Iterator[list[Step]]:
     """Puts steps together that say the same, one after the other."""
     run: list[Step] = []
     for step in steps:
