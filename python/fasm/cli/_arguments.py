@@ -112,6 +112,11 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report alone, as JSON, on stdout")
 
 
+def add_page(parser: Parser) -> None:
+    words = "also write the report as a page, with each failure drawn"
+    parser.add_argument("--html", metavar="FILE", help=words)
+
+
 def add_options(parser: Parser, options: Options, defaults: Mapping[str, Any]) -> None:
     """Adds options whose defaults are those of the API; `{}` in a text shows the default."""
     for name, shown, kind, text in options:

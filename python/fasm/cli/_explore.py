@@ -53,6 +53,7 @@ def register(commands: Commands) -> None:
     read.add_target(parser)
     read.add_options(parser, OPTIONS, explore.__kwdefaults__ or {})
     read.add_json(parser)
+    read.add_page(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,4 +61,4 @@ def run(arguments: argparse.Namespace) -> int:
     options = read.given(arguments, OPTIONS)
     with quiet_stdout(arguments.json):
         report = explore(load_target(arguments.target), **options, check=False)
-    return show(report, as_json=arguments.json)
+    return show(report, as_json=arguments.json, page=arguments.html)

@@ -8,14 +8,15 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from fasm.sim.html import write_page
 from fasm.sim.report import Report
 from fasm.sim.verdict import Verdict
 
 INTERRUPTED: Final = 130
 
 
-def show(report: Report, *, as_json: bool) -> int:
-    """Prints a report on stdout; gives the exit code of its verdict."""
+def show(report: Report, *, as_json: bool, page: str | None = None) -> int:
+    """Prints a report on stdout and writes its page; gives the exit code of its verdict."""
     try:
         if as_json:
             print(report.to_json())
@@ -24,6 +25,9 @@ def show(report: Report, *, as_json: bool) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if page is not None:
+        place = write_page(page, report)
+        print(f"page: {place}", file=sys.stderr)
     return report.verdict.exit_code
 
 

@@ -31,7 +31,7 @@ def register(commands: Commands) -> None:
     parser = commands.add(
         "replay",
         summary="replay a stored failure against the code as it is now",
-        usage="FILE [--target TARGET] [--json]",
+        usage="FILE [--target TARGET] [--json] [--html FILE]",
         description=DESCRIPTION,
         examples=EXAMPLES,
         run=run,
@@ -41,6 +41,7 @@ def register(commands: Commands) -> None:
         "--target", metavar="TARGET", help="the scenario, instead of the one that the file names"
     )
     read.add_json(parser)
+    read.add_page(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,4 +52,4 @@ def run(arguments: argparse.Namespace) -> int:
             path = load(arguments.file).path
             scenario = load_target(arguments.target, *([path] if path is not None else []))
         report = replay(arguments.file, scenario=scenario, check=False)
-    return show(report, as_json=arguments.json)
+    return show(report, as_json=arguments.json, page=arguments.html)

@@ -91,6 +91,7 @@ def register(commands: Commands) -> None:
         help="a bar on stderr (default: on a terminal, if tqdm is there)",
     )
     read.add_json(parser)
+    read.add_page(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
             report = asyncio.run(simulate_async(scenario, **options))
         else:
             report = simulate(scenario, **options)
-    return show(report, as_json=arguments.json)
+    return show(report, as_json=arguments.json, page=arguments.html)
 
 
 def _progress(wanted: bool | None) -> bool:

@@ -1,7 +1,7 @@
 """A failure as one page of HTML: lanes for inputs, machine, ledger and world, the breaking step expanded.
 
-The page needs nothing from elsewhere and runs no script, so it can be mailed, attached to an issue, or kept as
-an artefact of a build.
+The page needs nothing from elsewhere and runs no script, so it can be mailed, attached to an issue, or kept
+as an artefact of a build.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def write_page(path: str | Path, told: Failure | Report) -> Path:
     """Writes the page of a failure, or of all failures of a report, over what is there.
 
     Args:
-        path: The file. A directory, or a path that ends in `.json`, as `Failure.repro` does, gives the page the
-            name of the stored failure beside it, with `.html`.
+        path: The file. A path that ends in `.json`, as `Failure.repro` does, gives the page the same name
+            with `.html`; in a directory it is named after the stored failure.
         told: What is to be shown.
 
     Returns:

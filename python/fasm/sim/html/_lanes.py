@@ -72,7 +72,7 @@ def _legend(failure: Failure) -> Markup:
     )
     marks = [part for what, shown, text in said for part in (tag("span", shown, cls=f"dot {what}"), text)]
     likely = any(step.likely is not None for step in failure.steps)
-    bars = ". Percent: runs that go on at random from after the step and break the same law." if likely else None
+    bars = ". Percent: runs that go on at random from after the step and break the law." if likely else None
     return tag("div", "In the ledger each outstanding id has a track:", *marks, bars, cls="legend")
 
 
@@ -159,34 +159,38 @@ def _wire(arrow: Arrow, across: str, head: str) -> Markup:
     colour = ""
     if LEDGER in (arrow.start, arrow.end) and arrow.track >= 0:
         colour = f"; {_hue(arrow.track)}; --wire: hsl(var(--hue) 55% var(--light))"
-    return tag(
-        "div", cls=f"wire {arrow.style} {head}".rstrip(), style=f"top: {_middle(arrow.at)}px; {across}{colour}"
-    )
+    style = f"top: {_middle(arrow.at)}px; {across}{colour}"
+    return tag("div", cls=f"wire {arrow.style} {head}".rstrip(), style=style)
 
 
 def _ledger(row: Row, names: Mapping[str, str], space: int) -> Iterable[Markup]:
     for piece in row.pieces:
-        top = "0" if piece.begins is None else f"{_middle(piece.begins)}px"
+        top = "0px" if piece.begins is None else f"{_middle(piece.begins)}px"
         size = "bottom: 0" if piece.ends is None else f"height: calc({_middle(piece.ends)}px - {top})"
         place = f"left: {_across(piece.track, space)}px; top: {top}; {size}; {_hue(piece.track)}"
         yield tag("div", cls="track", style=place)
     for arrow in row.arrows:
-        if arrow.start == LEDGER or arrow.end == LEDGER:
-            if arrow.track < 0:
-                continue
-            other = arrow.end if arrow.start == LEDGER else arrow.start
-            # The head touches the mark.
-            at, gap = _across(arrow.track, space), 0
-            if arrow.end == LEDGER:
-                gap = 5 if other == WORLD else _radius(row, arrow, names, space)
-            style = f"left: {at + gap}px; right: 0" if other == WORLD else f"left: 0; width: {at - gap}px"
-            yield _wire(arrow, style, _head_of(arrow) if arrow.end == LEDGER and arrow.style != "lost" else "")
-        elif {arrow.start, arrow.end} & {WORLD} and {arrow.start, arrow.end} & {MACHINE}:
-            yield _wire(arrow, "left: 0; right: 0", "")
+        if LEDGER in (arrow.start, arrow.end):
+            if arrow.track >= 0:
+                yield _to_track(row, arrow, names, space)
+        elif WORLD in (arrow.start, arrow.end):
+            yield _wire(arrow, "left: 0; right: 0", "")  # it passes through
     for mark in row.marks:
         place = f"left: {_across(mark.track, space)}px; top: {_middle(mark.at)}px; {_hue(mark.track)}"
         shown = "" if mark.what == "answered" else names[mark.id][-max(1, (space - 15) // 7) :]
         yield tag("div", shown, cls=f"dot {mark.what}", style=place, title=f"{mark.id} {mark.what}")
+
+
+def _to_track(row: Row, arrow: Arrow, names: Mapping[str, str], space: int) -> Markup:
+    """The part of an arrow that lies within the ledger; its head, if it has one there, touches the mark."""
+    at, gap, head = _across(arrow.track, space), 0, ""
+    is_world = WORLD in (arrow.start, arrow.end)
+    if arrow.end == LEDGER:
+        gap = 5 if is_world else _radius(row, arrow, names, space)
+        head = _head_of(arrow) if arrow.style != "lost" else ""
+    return _wire(
+        arrow, f"left: {at + gap}px; right: 0" if is_world else f"left: 0; width: {at - gap}px", head
+    )
 
 
 def _radius(row: Row, arrow: Arrow, names: Mapping[str, str], space: int) -> int:

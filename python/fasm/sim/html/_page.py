@@ -50,10 +50,11 @@ def _failure(failure: Failure) -> Markup:
 
 
 def _what_broke(failure: Failure) -> Markup:
+    shrunk = f"{failure.original_steps:,}, shrunk to {len(failure.trace):,}"
     facts = [
         _fact("seed", str(failure.seed)),
         _fact("step", f"{failure.step:,}"),
-        _fact("steps", f"{failure.original_steps:,}, shrunk to {len(failure.trace):,}" if failure.trace else None),
+        _fact("steps", shrunk if failure.trace else None),
         _fact("found", f"{failure.count:,} times" if failure.count > 1 else None),
     ]
     replay = tag("span", "replay ", tag("code", failure.replay, cls="copy")) if failure.replay else None

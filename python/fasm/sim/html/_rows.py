@@ -128,7 +128,8 @@ class _Drawing:
         tries = f"  (try {step.attempt})" if step.attempt > 1 else ""
         is_late = step.kind == "zombie"
         answered = not (is_late or step.answer == "NO_REPLY" or any("lost" in fault for fault in step.faults))
-        self.row.world += [Line(0, step.action + tries, word="performs"), Line(1, step.answer, word="answers")]
+        self.row.world.append(Line(0, step.action + tries, word="performs"))
+        self.row.world.append(Line(1, step.answer, word="answers"))
         if is_late:
             self._arrow(0, LEDGER, WORLD, "dashed", -1)
             self.row.world.append(Line(2, "sent before the crash, its answer is lost", "fault"))
@@ -189,8 +190,10 @@ class _Drawing:
             return
         was_open = self.tracks.is_open(emitted.id)
         continues = emitted.id == self.step.id and self.step.kind in ("deliver", "timer")
-        is_wrong = self.judges_ids and (was_open or continues or self.step.kind == "duplicate") and not (
-            was_open and continues
+        is_wrong = (
+            self.judges_ids
+            and (was_open or continues or self.step.kind == "duplicate")
+            and not (was_open and continues)
         )
         track = self.tracks.mark(emitted.id, "wrong" if is_wrong else "opened", at)
         self._arrow(at, MACHINE, LEDGER, "solid", track)

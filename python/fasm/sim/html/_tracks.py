@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,9 +18,16 @@ def short_names(ids: Iterable[str]) -> dict[str, str]:
     names = list(dict.fromkeys(ids))
     if all(len(name) <= NAME for name in names):
         return {name: name for name in names}
-    before = len(os.path.commonprefix(names)) if len(names) > 1 else 0
-    after = len(os.path.commonprefix([name[::-1] for name in names])) if len(names) > 1 else 0
+    before, after = _shared(names), _shared([name[::-1] for name in names])
     return {name: _middle(name, before, after) for name in names}
+
+
+def _shared(names: list[str]) -> int:
+    """How many characters all names begin with."""
+    if len(names) == 1:
+        return 0
+    columns = enumerate(zip(*names, strict=False))
+    return next((index for index, column in columns if len(set(column)) > 1), min(map(len, names)))
 
 
 def _middle(name: str, before: int, after: int) -> str:
