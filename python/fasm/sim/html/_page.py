@@ -1,4 +1,4 @@
-"""The document around the lanes: what broke, the numbers, the code, how to replay it."""
+"""The document around the lanes: what broke, the numbers, how to replay it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,6 @@ def _failure(failure: Failure) -> Markup:
         parts.append(_folded("The same as text", told))
     elif failure.trace:
         parts.append(_folded("The steps", "\n".join(failure.trace), is_open=True))
-    if failure.code:
-        parts.append(_folded("The steps as code", failure.code))
     return tag("article", join(parts))
 
 
