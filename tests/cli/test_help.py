@@ -9,7 +9,7 @@ import pytest
 from fasm.cli import main
 
 TEXTS = Path(__file__).parent / "help"
-NAMES = ["fasm", "simulate", "explore", "replay", "repro"]
+NAMES = ["fasm", "simulate", "explore", "replay", "repro", "inspect"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""The command line: `fasm simulate | explore | replay | repro`, also as `python -m fasm`.
+"""The command line: `fasm simulate | explore | replay | repro | inspect`, also as `python -m fasm`.
 
 Exit codes: 0 passed or proved, 1 failed, 2 wrong usage, 3 undetermined, 4 vacuous, 130 interrupted by Ctrl-C.
 A command is a module with a function `register(commands)`, listed in `MODULES`.
@@ -23,6 +23,7 @@ MODULES: Final = (
     "fasm.cli._explore",
     "fasm.cli._replay",
     "fasm.cli._repro",
+    "fasm.cli._inspect",
 )
 """The modules of the commands, in the order of the help text."""
 
