@@ -61,3 +61,10 @@ async def bury_a_result(store: Store) -> None:
         await opened.submit(Gate(open=False))
         gate.set_result(Charged())
         await until(opened.dead_letters)
+
+
+async def prune(store: Store) -> None:
+    """Forgets all that may be forgotten."""
+    await store.open("Payments")
+    await store.prune(keys_before=LATE, log_before=LATE)
+    await store.close()

@@ -9,7 +9,7 @@ import pytest
 from fasm.cli import main
 
 TEXTS = Path(__file__).parent / "help"
-NAMES = ["fasm", "simulate", "explore", "replay", "repro", "inspect"]
+NAMES = ["fasm", "simulate", "explore", "replay", "repro", "inspect", "verify"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,30 +14,10 @@ import pytest
 
 from fasm import Actions
 from fasm.cli import main
-from fasm.stores import PostgresStore, SqliteStore, Store
-from tests.cli.databases import LATE, bury_a_result, fill, runtime
+from fasm.stores import SqliteStore, Store
+from tests.cli.databases import LATE, bury_a_result, fill, prune, runtime
+from tests.cli.places import Place
 from tests.runtime.bank import Bank, Charge, Check, Gate, Pay, Payments, World
-from tests.stores.conftest import postgres_schema as postgres_schema
-
-
-class Place:
-    """A database, by the words that name it on the command line."""
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def store(self) -> Store:
-        if len(self.words) == 1:
-            return SqliteStore(self.words[0])
-        return PostgresStore(self.words[0], schema=self.words[2], lease_s=60)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return Place(str(tmp_path / "app.db"))
-    schema = request.getfixturevalue("postgres_schema")
-    return Place(request.getfixturevalue("postgres_dsn"), "--schema", schema)
 
 
 @pytest.fixture
@@ -144,12 +124,6 @@ def test_an_age_that_is_not_known_any_more_is_left_open(
     found = look(capsys, str(file))
     assert [row["since"] for row in found["actions"]] == [None, None, None]
     assert [row["version"] for row in found["instances"]] == [1, 1]
-
-
-async def prune(store: Store) -> None:
-    await store.open("Payments")
-    await store.prune(keys_before=LATE, log_before=LATE)
-    await store.close()
 
 
 # ---- what is changed -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: `fasm simulate | explore | replay | repro | inspect`, also as `python -m fasm`.
+"""The command line, `fasm COMMAND` or `python -m fasm COMMAND`.
 
 Exit codes: 0 passed or proved, 1 failed, 2 wrong usage, 3 undetermined, 4 vacuous, 130 interrupted by Ctrl-C.
 A command is a module with a function `register(commands)`, listed in `MODULES`.
@@ -24,6 +24,7 @@ MODULES: Final = (
     "fasm.cli._replay",
     "fasm.cli._repro",
     "fasm.cli._inspect",
+    "fasm.cli._verify",
 )
 """The modules of the commands, in the order of the help text."""
 

@@ -26,6 +26,21 @@ def load_target(target: str, *places: str) -> Callable[[], Any]:
     Raises:
         InvalidArgument: It does not import, or there is nothing of that name.
     """
+    found = load_object(target, *places)
+    if not callable(found):
+        raise InvalidArgument(
+            f"target: {target} is {_check.short(found)}, expected a scenario class or a factory"
+        )
+    factory: Callable[[], Any] = found
+    return factory
+
+
+def load_object(target: str, *places: str) -> Any:
+    """Imports whatever a target names.
+
+    Raises:
+        InvalidArgument: It does not import, or there is nothing of that name.
+    """
     place, name = split_target(target)
     module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place, places)
     found: Any = module
@@ -35,12 +50,7 @@ def load_target(target: str, *places: str) -> Callable[[], Any]:
             hint = _check.suggestion(part, known) if known else ""
             raise InvalidArgument(f"target: {place} has no {part}{hint}")
         found = getattr(found, part)
-    if not callable(found):
-        raise InvalidArgument(
-            f"target: {target} is {_check.short(found)}, expected a scenario class or a factory"
-        )
-    factory: Callable[[], Any] = found
-    return factory
+    return found
 
 
 def _is_own(value: object, module: ModuleType) -> bool:

@@ -11,6 +11,7 @@ from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, S
 from fasm.runtime._annotations import name_of
 from fasm.runtime._checks import describe
 from fasm.runtime._commits import Diverged, patiently, settle
+from fasm.runtime._digest import effect_digest, state_digest
 from fasm.runtime._host import log
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
@@ -74,7 +75,7 @@ class PlainKeeper:
             raise StoreCorrupt(
                 f"instance {name!r}: version {version} of the machine wrote the transition to revision "
                 f"{revision}, which is in no snapshot yet, and this is version {host.version}; only "
-                f"version {version} can replay it"
+                f"version {version} can replay it, or adopt the log: `fasm verify --adopt`"
             )
         try:
             returned = host.stf(self.state, host.codecs.decode_event(data, at), host.new_actions())
@@ -175,8 +176,11 @@ class PlainKeeper:
         if instance.revision + 1 >= self._snapshot_due:
             snapshot = host.codecs.state.encode(state)
             host.checks.state(state, snapshot)
-        step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint)
         removed = tuple([pending.action_id for pending in plan.removed])
+        digest = effect_digest(plan.rows)
+        if snapshot is not None:
+            digest += state_digest(snapshot)
+        step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint, digest)
         return Unit(instance.name, instance.epoch, step, tuple(plan.rows), (), removed), snapshot
 
     async def finish(self) -> None:
