@@ -164,7 +164,7 @@ def _compare_outbox(rerun: Rerun, loaded: Loaded) -> None:
 
 
 def _stored_actions(loaded: Loaded, revision: int) -> str:
-    """What the outbox still knows of the actions of a revision; of those that are taken, a checksum is left."""
+    """What is known of the actions of a revision: those that wait, and a checksum of all."""
     known = [f"{row.kind} {row.action_id}" for row in loaded.outbox if row.revision == revision]
     return f"others, of which {', '.join(known) or 'none'} still waits"
 
