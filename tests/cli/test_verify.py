@@ -21,7 +21,7 @@ from fasm.stores import SqliteStore, Store
 from tests.cli.changed import Newer, Stricter
 from tests.cli.databases import fill, prune, runtime
 from tests.cli.places import Place
-from tests.runtime.bank import Bank, Pay
+from tests.runtime.bank import Bank, Pay, World, never
 
 UNCHANGED = "tests.runtime.bank:Payments"
 
@@ -193,7 +193,7 @@ def test_an_instance_that_a_new_version_refuses_runs_again_once_adopted(
 
 async def state_of(store: Store, machine: Any) -> Bank:
     upgrades = {1: lambda data: data} if machine.version > 1 else {}
-    async with runtime(store, machine, upgrades=upgrades, shutdown_s=0) as opened:
+    async with runtime(store, machine, world=World(never), upgrades=upgrades, shutdown_s=0) as opened:
         state: Bank = await opened.state("eu")
         return state
 

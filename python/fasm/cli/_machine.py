@@ -9,8 +9,8 @@ from fasm import _check
 from fasm.cli._target import load_object
 from fasm.errors import InvalidArgument
 from fasm.runtime._annotations import runtime_class
-from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import machine_types
+from fasm.runtime.recorded import codec_of
 from fasm.runtime.runtime import Runtime
 from fasm.sim._describe import describe
 from fasm.stores import MemoryStore, StoreInfo
@@ -65,7 +65,7 @@ def _runtime(target: str, found: Any) -> Runtime[Any, Any, Any, Any, Any, Any]:
         store=MemoryStore(),
         execute=_never_called,
         types=types,
-        codec=getattr(found, "codec", json_codec),
+        codec=codec_of(found),
     )
 
 

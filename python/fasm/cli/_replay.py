@@ -8,7 +8,9 @@ from typing import Final
 from fasm.cli import _arguments as read
 from fasm.cli._output import quiet_stdout, show
 from fasm.cli._parser import Commands
+from fasm.cli._recorded import write_scenario
 from fasm.cli._target import load_target
+from fasm.errors import InvalidArgument
 from fasm.sim.repro import load, replay
 
 DESCRIPTION: Final = """\
@@ -18,11 +20,18 @@ Diverged (3): nothing broke, but the run went another way; the first step that d
 
 The file names its scenario, which is imported only if it is a class below the current directory; for any
 other, name it yourself with --target.
+
+With --as-scenario, FILE is the database of a runtime: what one instance got in production is written as a
+Python file with a scenario, whose inputs and answers are the recorded ones. TARGET is the machine, or a
+scenario class whose laws are to hold.
 """
+
+MAIN: Final = "main"
 
 EXAMPLES: Final = (
     "fasm replay .fasm/PaymentsScenario-never_negative-pay-1f0c63aa.json",
     "fasm replay downloaded.json --target payments.py:PaymentsScenario",
+    "fasm replay app.db --as-scenario payments:PaymentsScenario --instance eu -o test_eu.py",
 )
 
 
@@ -31,7 +40,8 @@ def register(commands: Commands) -> None:
     parser = commands.add(
         "replay",
         summary="replay a stored failure against the code as it is now",
-        usage="FILE [--target TARGET] [--json] [--html FILE]",
+        usage="FILE [--target TARGET] [--json] [--html FILE] | "
+        "DB --as-scenario TARGET [--instance NAME] [-o FILE]",
         description=DESCRIPTION,
         examples=EXAMPLES,
         run=run,
@@ -42,10 +52,18 @@ def register(commands: Commands) -> None:
     )
     read.add_json(parser)
     read.add_page(parser)
+    parser.add_argument("--as-scenario", metavar="TARGET", help="write the log of a database as a scenario")
+    parser.add_argument("--instance", metavar="NAME", default=MAIN, help=f"whose log (default: {MAIN})")
+    parser.add_argument("--schema", metavar="NAME", help="where the tables are in PostgreSQL")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there instead of printing it")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; gives the exit code."""
+    if arguments.as_scenario is not None:
+        return write_scenario(arguments)
+    if arguments.output is not None:
+        raise InvalidArgument("--output: says where the scenario goes, so it needs --as-scenario")
     with quiet_stdout(arguments.json):
         scenario = None
         if arguments.target is not None:

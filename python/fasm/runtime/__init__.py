@@ -6,6 +6,7 @@ from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import MachineTypes, machine_types
 from fasm.runtime.metrics import CountingMetrics, Metrics
 from fasm.runtime.receipts import DeadLetter, Receipt
+from fasm.runtime.recorded import as_scenario
 from fasm.runtime.retry import Backoff, Permanent, Retry
 from fasm.runtime.runtime import Runtime
 
@@ -21,6 +22,7 @@ __all__ = [
     "Receipt",
     "Retry",
     "Runtime",
+    "as_scenario",
     "json_codec",
     "machine_types",
     "msgspec_codec",
