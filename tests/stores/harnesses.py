@@ -187,7 +187,7 @@ class PostgresHarness(Harness):
             cut = {1: cut_before, 2: cut_after, 3: cut_late}.get(number - 2 * len(self.TABLES))
             real = _writer._fetch
 
-            async def fetch(connection: Any, statement: str, arguments: list[Any]) -> list[Any]:
+            async def fetch(connection: Any, statement: str, arguments: list[Any]) -> list[int] | None:
                 if cut is None or injection.fired:
                     return await real(connection, statement, arguments)
                 injection.fired = True
@@ -207,26 +207,26 @@ class PostgresHarness(Harness):
         await self.sql(f"{kind} {event} ON {table} {when} FOR EACH ROW EXECUTE FUNCTION fail()")
 
 
-async def cut_before(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[Any]:
+async def cut_before(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[int] | None:
     """The connection breaks before the server gets the statement."""
     connection.terminate()
-    return await connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
+    return await connection.fetchval(statement, *arguments)  # type: ignore[no-any-return]
 
 
-async def cut_after(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[Any]:
+async def cut_after(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[int] | None:
     """The server does it, and the answer is lost."""
-    await connection.fetch(statement, *arguments)
+    await connection.fetchval(statement, *arguments)
     raise ConnectionResetError("cut after")
 
 
-async def cut_late(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[Any]:
+async def cut_late(dsn: str, connection: Any, statement: str, arguments: list[Any]) -> list[int] | None:
     """The statement is still on its way when the client gives the connection up, and is done later."""
     straggler = await asyncpg.connect(dsn)
 
     async def later() -> None:
         await asyncio.sleep(0.1)
         try:
-            await straggler.fetch(statement, *arguments)
+            await straggler.fetchval(statement, *arguments)
         finally:
             await straggler.close()
 

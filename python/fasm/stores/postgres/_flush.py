@@ -1,8 +1,11 @@
 """One statement that writes a batch of units: each all or nothing, none of them by halves, in one round trip.
 
 The writer's session forbids every plan but nested loops over indexes (`SETTINGS`): a cached plan that was
-right for an empty table would scan a full one. So rows are matched with the accepted units by hashed subplans
-(`IN (...) IS TRUE`), never by joins.
+right for an empty table would scan a full one. So rows are matched with the accepted units by hashed
+subplans (`IN (...) IS TRUE`), never by joins.
+
+An id that is to leave the outbox and is not there makes the statement fail, by a division by zero: nobody
+needs to look for it first. Then the units go one by one, and the reason is looked for.
 """
 
 from __future__ import annotations
@@ -30,11 +33,11 @@ _UNITS = {
     "at": "bigint",
     "version": "bigint",
     "input": "bytea",
-    "digest": "bytea",
     "seal": "bigint",
-    "key": "text",
     "state": "bytea",
     "state_seal": "bigint",
+    "digest": "bytea",
+    "key": "text",
 }
 _KEYS = {
     "n": "bigint",
@@ -66,10 +69,10 @@ _EMITTED = {
     "instance": "text",
     "action_id": "text",
     "revision": "bigint",
-    "position": "bigint",
     "kind": "text",
     "payload": "bytea",
     "seal": "bigint",
+    "position": "bigint",
     "attempts": "bigint",
     "not_before": "bigint",
     "dead": "text",
@@ -77,8 +80,6 @@ _EMITTED = {
 
 _TAKEN = """taken AS MATERIALIZED (SELECT c.n FROM c JOIN {s}.fasm_key AS k
     ON k.instance = c.instance AND k.key = c.key)"""
-_MISSING = """missing AS MATERIALIZED (SELECT r.n FROM r LEFT JOIN {s}.fasm_outbox AS b
-    ON b.instance = r.instance AND b.action_id = r.action_id WHERE b.action_id IS NULL)"""
 _HELD = """held AS MATERIALIZED (SELECT u.n FROM u JOIN {s}.fasm_instance AS i ON i.name = u.name
     WHERE u.revision IS NULL AND i.epoch = u.epoch AND i.owner = $1{but} FOR SHARE OF i)"""
 _MOVED = """moved AS MATERIALIZED (UPDATE {s}.fasm_instance AS i SET
@@ -91,7 +92,8 @@ _MOVED = """moved AS MATERIALIZED (UPDATE {s}.fasm_instance AS i SET
     FROM u WHERE i.name = u.name AND i.epoch = u.epoch AND i.owner = $1
     AND i.revision = u.revision{but}
     RETURNING u.n)"""
-_OK = "ok AS MATERIALIZED (SELECT n FROM moved UNION ALL SELECT n FROM held)"
+_OK = "ok AS MATERIALIZED (SELECT n FROM moved"
+_OR_HELD = " UNION ALL SELECT n FROM held"
 _LOG = """log AS (INSERT INTO {s}.fasm_log
     SELECT name, revision + 1, at, version, epoch, input, key, digest, seal
     FROM u WHERE revision IS NOT NULL AND (n IN (SELECT n FROM ok)) IS TRUE)"""
@@ -113,6 +115,34 @@ _EMIT = """emitted AS (INSERT INTO {s}.fasm_outbox
     FROM e WHERE (e.n IN (SELECT n FROM ok)) IS TRUE{after})"""
 
 
+_WRITTEN = """SELECT CASE WHEN count(*) = (SELECT count(*) FROM u) THEN NULL
+    ELSE coalesce(array_agg(n), '{}') END{all_gone} FROM ok"""
+_ALL_GONE = """, 1 / ((SELECT count(*) FROM gone)
+    = (SELECT count(*) FROM r WHERE (n IN (SELECT n FROM ok)) IS TRUE))::int"""
+
+_USUAL_UNITS = {"digest": "''::bytea", "key": "NULL::text"}
+_USUAL_EMITTED = {
+    "position": "0::bigint",
+    "attempts": "1::bigint",
+    "not_before": "0::bigint",
+    "dead": "NULL::text",
+}
+"""What most batches have in these columns. Columns that are not sent cost nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which parts a statement has, and which of its columns are the usual ones."""
+
+    usual_units: bool
+    upkeep: bool
+    keys: bool
+    removed: bool
+    changed: bool
+    emitted: bool
+    usual_emitted: bool
+
+
 @dataclass(slots=True)
 class Parts:
     """The rows of a batch, column by column, as the statement takes them."""
@@ -127,19 +157,32 @@ class Parts:
 def prepare(units: Sequence[Unit], schema: str, owner: str) -> tuple[str, list[object]]:
     """Makes the statement by which an owner writes units of different instances, and its arguments.
 
-    It answers with the numbers, from 1, of the units that were written. The others do not apply.
+    It answers with one row, whose first column is NULL if all were written, else an array of the numbers,
+    from 1, of those that were. The others do not apply.
     """
     parts = Parts()
     for n, unit in enumerate(units, 1):
         _add(parts, n, unit)
-    statement = _statement(
-        schema, bool(parts.keys), bool(parts.removed), bool(parts.changed), bool(parts.emitted)
+    shape = Shape(
+        usual_units=not any(row[9] or row[10] is not None for row in parts.units),
+        upkeep=any(unit.transition is None for unit in units),
+        keys=bool(parts.keys),
+        removed=bool(parts.removed),
+        changed=bool(parts.changed),
+        emitted=bool(parts.emitted),
+        usual_emitted=all(row[7:] == (0, 1, 0, None) for row in parts.emitted),
     )
     arguments: list[object] = [owner]
-    for rows in (parts.units, parts.keys, parts.removed, parts.changed, parts.emitted):
+    for rows, columns in (
+        (parts.units, len(_UNITS) - len(_USUAL_UNITS) * shape.usual_units),
+        (parts.keys, len(_KEYS)),
+        (parts.removed, len(_REMOVED)),
+        (parts.changed, len(_CHANGED)),
+        (parts.emitted, len(_EMITTED) - len(_USUAL_EMITTED) * shape.usual_emitted),
+    ):
         if rows:
-            arguments += map(list, zip(*rows, strict=True))
-    return statement, arguments
+            arguments += list(map(list, zip(*rows, strict=True)))[:columns]
+    return _statement(schema, shape), arguments
 
 
 def _add(parts: Parts, n: int, unit: Unit) -> None:
@@ -154,7 +197,7 @@ def _add(parts: Parts, n: int, unit: Unit) -> None:
         state = step.snapshot
         state_seal = None if state is None else seal(state, revision, step.version)
         place = (name, unit.epoch, step.revision, step.at, step.version)
-        parts.units.append((*place, step.input, step.digest, sealed, step.key, state, state_seal))
+        parts.units.append((*place, step.input, sealed, state, state_seal, step.digest, step.key))
         if step.key is not None:
             parts.keys.append((n, name, step.key, revision, step.at, step.fingerprint))
     for action_id in unit.removed:
@@ -163,8 +206,8 @@ def _add(parts: Parts, n: int, unit: Unit) -> None:
         _add_changes(parts, n, unit)
     for position, new in enumerate(unit.emitted):
         sealed = seal_action(name, new.action_id, new.payload)
-        head = (n, name, new.action_id, revision, position, new.kind, new.payload, sealed)
-        parts.emitted.append((*head, new.attempts, new.not_before, new.dead))
+        head = (n, name, new.action_id, revision, new.kind, new.payload, sealed)
+        parts.emitted.append((*head, position, new.attempts, new.not_before, new.dead))
 
 
 def _refuse_early(unit: Unit) -> None:
@@ -202,33 +245,41 @@ def _add_changes(parts: Parts, n: int, unit: Unit) -> None:
         )
 
 
-@lru_cache(maxsize=64)
-def _statement(schema: str, keys: bool, removed: bool, changed: bool, emitted: bool) -> str:
-    """Builds the statement out of the parts that a batch needs; there are 16."""
-    sources = [("u", _UNITS, True), ("c", _KEYS, keys), ("r", _REMOVED, removed)]
-    sources += [("h", _CHANGED, changed), ("e", _EMITTED, emitted)]
+@lru_cache(maxsize=256)
+def _statement(schema: str, shape: Shape) -> str:
+    """Builds the statement out of the parts that a batch needs. Few shapes ever occur in one program."""
+    sources = [("u", _UNITS, _USUAL_UNITS if shape.usual_units else {}, True)]
+    sources += [("c", _KEYS, {}, shape.keys), ("r", _REMOVED, {}, shape.removed)]
+    sources += [("h", _CHANGED, {}, shape.changed)]
+    sources += [("e", _EMITTED, _USUAL_EMITTED if shape.usual_emitted else {}, shape.emitted)]
     clauses: list[str] = []
     first = 2
-    for name, columns, wanted in sources:
+    for name, columns, usual, wanted in sources:
         if wanted:
-            clauses.append(_source(name, columns, first))
-            first += len(columns)
-    but = "\n    AND u.n NOT IN (SELECT n FROM taken)" if keys else ""
-    but += "\n    AND u.n NOT IN (SELECT n FROM missing)" if removed else ""
-    after = " AND (SELECT count(*) FROM gone) >= 0" if removed else ""  # an id leaves before it enters again
-    clauses += [_TAKEN] if keys else []
-    clauses += [_MISSING] if removed else []
-    clauses += [_MOVED.replace("{but}", but), _HELD.replace("{but}", but), _OK, _LOG]
-    clauses += [_ADD_KEYS] if keys else []
-    clauses += [_REMOVE] if removed else []
-    clauses += [_CHANGE] if changed else []
-    clauses += [_EMIT.replace("{after}", after)] if emitted else []
-    return in_schema("WITH " + ",\n".join(clauses) + "\nSELECT n FROM ok", schema)
+            sent = {column: kind for column, kind in columns.items() if column not in usual}
+            clauses.append(_source(name, sent, usual, first))
+            first += len(sent)
+    but = "\n    AND u.n NOT IN (SELECT n FROM taken)" if shape.keys else ""
+    after = (
+        " AND (SELECT count(*) FROM gone) >= 0" if shape.removed else ""
+    )  # ids leave before they enter again
+    clauses += [_TAKEN] if shape.keys else []
+    clauses += [_MOVED.replace("{but}", but)]
+    clauses += [_HELD.replace("{but}", but)] if shape.upkeep else []
+    clauses += [_OK + (_OR_HELD if shape.upkeep else "") + ")", _LOG]
+    clauses += [_ADD_KEYS] if shape.keys else []
+    clauses += [_REMOVE] if shape.removed else []
+    clauses += [_CHANGE] if shape.changed else []
+    clauses += [_EMIT.replace("{after}", after)] if shape.emitted else []
+    written = _WRITTEN.replace("{all_gone}", _ALL_GONE if shape.removed else "")
+    return in_schema("WITH " + ",\n".join(clauses) + "\n" + written, schema)
 
 
-def _source(name: str, columns: dict[str, str], first: int) -> str:
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), first))
-    number = ", n" if "n" not in columns else ""
+def _source(name: str, sent: dict[str, str], usual: dict[str, str], first: int) -> str:
+    """A table made of arrays, with the usual values of the columns that are not sent."""
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(sent.values(), first))
+    number = ", n" if "n" not in sent else ""
     ordinality = " WITH ORDINALITY" if number else ""
-    table = f"t ({', '.join(columns)}{number})"
-    return f"{name} AS MATERIALIZED (SELECT * FROM unnest({arrays}){ordinality} AS {table})"
+    constants = "".join(f", {value} AS {column}" for column, value in usual.items())
+    table = f"t ({', '.join(sent)}{number})"
+    return f"{name} AS MATERIALIZED (SELECT t.*{constants} FROM unnest({arrays}){ordinality} AS {table})"

@@ -104,12 +104,11 @@ class Writer:
             statement, arguments = prepare(units, self._schema, self._claims.owner)
         except (ValueError, TypeError, AttributeError) as error:
             raise Refused from error
-        rows = await self.line.run(
+        written = await self.line.run_here(
             lambda connection: _fetch(connection, statement, arguments), committing=True
         )
-        if len(rows) == len(units):
+        if written is None:
             return [None] * len(units)
-        written = {row[0] for row in rows}
         return [None if n in written else await self._skipped(unit) for n, unit in enumerate(units, 1)]
 
     async def _skipped(self, unit: Unit) -> Answer:
@@ -131,18 +130,19 @@ class Writer:
 
     async def _explain(self, unit: Unit) -> Answer:
         try:
-            return await self.line.run(
+            return await self.line.run_here(
                 lambda connection: self._reads.explain(connection, unit, self._claims.owner)
             )
         except FasmError as error:
             return error
 
 
-async def _fetch(connection: asyncpg.Connection, statement: str, arguments: list[Any]) -> list[Any]:
+async def _fetch(connection: asyncpg.Connection, statement: str, arguments: list[Any]) -> list[int] | None:
+    """Runs what `prepare` made: None if all units were written, else the numbers of those that were."""
     try:
-        rows: list[Any] = await connection.fetch(statement, *arguments)
+        written: list[int] | None = await connection.fetchval(statement, *arguments)
     except Exception as error:
         if is_refusal(error):
             raise Refused from error
         raise
-    return rows
+    return written

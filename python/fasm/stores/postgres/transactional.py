@@ -137,7 +137,7 @@ class _Ending:
     async def write(self, statement: str, arguments: list[Any]) -> bool:
         """Writes and commits. False: the unit does not apply, and the transaction is still open."""
         try:
-            rows = await _fetch(self._connection, statement, arguments)
+            written = await _fetch(self._connection, statement, arguments)
         except Exception as error:
             if state_of(error) != _ABORTED:
                 raise
@@ -145,10 +145,11 @@ class _Ending:
                 "a statement of the transition failed and its error was caught: PostgreSQL takes no further "
                 "one. Use ON CONFLICT or a savepoint, or let the error out"
             ) from error
-        if rows:
-            self.committing = True
-            await self._connection.execute("COMMIT")
-        return bool(rows)
+        if written is not None:
+            return False
+        self.committing = True
+        await self._connection.execute("COMMIT")
+        return True
 
 
 class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S]):
