@@ -12,6 +12,9 @@ def seal_action(instance: str, action_id: str, payload: bytes) -> int:
     return crc32(payload, crc32(f"{instance}\0{action_id}".encode()))
 
 
-def seal(data: bytes, a: int, b: int = 0, c: int = 0, d: int = 0) -> int:
+def seal(data: bytes, *numbers: int) -> int:
     """A checksum over bytes and the numbers beside them."""
-    return crc32(data, (((a * 31 + b) * 31 + c) * 31 + d) % _PRIME)
+    start = 0
+    for number in numbers:
+        start = (start * 31 + number) % _PRIME
+    return crc32(data, start)
