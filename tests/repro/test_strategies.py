@@ -113,7 +113,7 @@ def test_the_same_draws_give_the_same_value(strategy: st.SearchStrategy[object])
         (st.decimals(1, 2), lambda value: Decimal(1) <= value <= Decimal(2)),
         (st.from_regex(r"[ab]{2}\d", fullmatch=True), lambda value: len(value) == 3),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, st.SearchStrategy) else "fits",
 )  # fmt: skip
 def test_values_are_those_of_the_strategy(strategy: st.SearchStrategy[object], fits: object) -> None:
     values = [draw(Rng(seed), strategy) for seed in range(200)]
