@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from fasm.errors import StoreError
 from fasm.runtime import Permanent, Runtime
-from fasm.stores import Store
+from fasm.stores import Snapshot, Store
 from tests.runtime.bank import Alarm, Bank, Call, Charge, Charged, Gate, Pay, Payments, World
 
 LATE = 9_000_000_000_000
@@ -51,6 +52,16 @@ async def fill(store: Store, machine: Any = None, **options: Any) -> None:
             return opened._host.dispatcher.running == 0 and not (await opened.state()).pending
 
         await until(is_tried)
+
+
+async def fill_with_a_log(store: Store, machine: Any = None) -> None:
+    """As `fill`, but the last states are of revision 1 and the rest is in the log, as after a kill."""
+
+    async def put_snapshot(instance: str, epoch: int, snapshot: Snapshot, /) -> None:
+        raise StoreError("it is killed")
+
+    store.put_snapshot = put_snapshot  # type: ignore[method-assign]
+    await fill(store, machine, snapshot_every=100)
 
 
 async def bury_a_result(store: Store) -> None:

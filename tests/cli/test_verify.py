@@ -19,7 +19,7 @@ from fasm.errors import StoreCorrupt
 from fasm.runtime import Runtime
 from fasm.stores import SqliteStore, Store
 from tests.cli.changed import Newer, Stricter
-from tests.cli.databases import fill, prune, runtime
+from tests.cli.databases import fill, fill_with_a_log, prune, runtime
 from tests.cli.places import Place
 from tests.runtime.bank import Bank, Pay, World, never
 
@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def tail(place: Place) -> Place:
     """A database whose last states are of revision 1, the rest is in the log."""
-    asyncio.run(fill(place.store(), snapshot_every=100))
+    asyncio.run(fill_with_a_log(place.store()))
     return place
 
 
@@ -203,7 +203,7 @@ def test_transitions_after_an_adoption_are_compared_again(
 ) -> None:
     path = tmp_path / "app.db"
     target = changed("runtime_of_version_2")
-    asyncio.run(fill(SqliteStore(path), snapshot_every=100))
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
     verify(capsys, 0, path, target, "--adopt", "--yes")
     asyncio.run(pay_more(SqliteStore(path)))
     main_ = verify(capsys, 3, path, target)["instances"][1]
@@ -217,7 +217,7 @@ def test_an_input_that_is_rejected_today_is_left_out_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "app.db"
-    asyncio.run(fill(SqliteStore(path), snapshot_every=100))
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
     [adopted] = verify(capsys, 0, path, REJECTS, "--adopt", "--yes")["adopted"]
     assert adopted == {
         "instance": "eu",
@@ -229,7 +229,7 @@ def test_an_input_that_is_rejected_today_is_left_out_and_named(
 
 def test_a_machine_that_breaks_is_not_adopted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "app.db"
-    asyncio.run(fill(SqliteStore(path), snapshot_every=100))
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
     assert main(["verify", str(path), changed("Broken"), "--adopt", "--yes"]) == 2
     assert "instance 'eu' cannot be adopted: revision 2: raises ZeroDivision" in capsys.readouterr().err
     verify(capsys, 0, path, UNCHANGED)
@@ -244,7 +244,7 @@ def test_an_adoption_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "app.db"
-    asyncio.run(fill(SqliteStore(path), snapshot_every=100))
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
     monkeypatch.setattr("sys.stdin", io.StringIO(said))
     main(["verify", str(path), REJECTS, "--adopt"])
     assert "left out: revision 2: raises Poor: 5" in capsys.readouterr().out

@@ -157,7 +157,7 @@ CASES: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "value"), CASES, ids=repr)
+@pytest.mark.parametrize(("annotation", "value"), CASES, ids=[repr(annotation) for annotation, _ in CASES])
 def test_a_value_comes_back_as_it_was(annotation: Any, value: Any) -> None:
     codec = json_codec(annotation)
     back = codec.decode(codec.encode(value))

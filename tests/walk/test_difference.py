@@ -49,7 +49,7 @@ PATHS: list[tuple[object, object, tuple[str, str, str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"), PATHS, ids=[f"{old} {new}"[:60] for old, new, _ in PATHS]
+    ("old", "new", "expected"), PATHS, ids=[f"{type(old).__name__} {path}" for old, _, path in PATHS]
 )
 def test_the_path_leads_to_the_first_difference(
     old: object, new: object, expected: tuple[str, str, str]
