@@ -17,6 +17,7 @@ import pytest
 import fasm
 from fasm import Actions, Failure, Faults, Input, Laws, Normal, Report, Rng, TrackedAction, Verdict
 from fasm.sim import _story
+from tests.corpus import b22_poison_message as poison
 from tests.examples import broken_async_counter, broken_coffee_shop, broken_dentist, broken_payments
 from tests.examples.faults import HEAVY, NONE, only
 from tests.explain.failures import failure_of, without_line_numbers
@@ -217,15 +218,26 @@ class LongScenario(ShopScenario):
         assert len(state.notes) < 30
 
 
-def test_a_run_that_was_not_made_small_is_told_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_long_run_the_beginning_and_the_end_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_story, "TOLD_STEPS", 20)
+    monkeypatch.setattr(_story, "FIRST_STEPS", 5)
     report = fasm.simulate(LongScenario, faults=NONE, shrink_replays=0, check=False)
     (failure,) = report.failures
-    assert len(failure.steps) == 20
+    last = failure.original_steps
+    assert [step.number for step in failure.steps] == [1, 2, 3, 4, 5, *range(last - 14, last + 1)]
     assert failure.steps[-1].broken
-    assert failure.steps[-1].number == failure.original_steps
-    assert f"... {failure.original_steps - 20} steps before" in failure.timeline[0]
-    assert failure.steps[1].changes
+    assert f"   ... {last - 20} steps before" in failure.timeline
+    # Each step changes one thing: none is compared with a state from far before it.
+    assert all(len(step.changes) + step.unlisted_changes <= 1 for step in failure.steps)
+    assert failure.steps[6].changes
+
+
+def test_what_settling_never_gets_out_of_is_told_from_where_it_began() -> None:
+    failure = failure_of(poison.BuggyScenario, poison.ENTRY.faults or Faults())
+    assert failure.law == "settle"
+    assert failure.steps[0].source == "message"
+    assert failure.steps[-1].broken
+    assert "is_poison=True" in failure.timeline[0]
 
 
 def test_a_failure_travels_as_data() -> None:

@@ -87,7 +87,7 @@ def _cut(lines: Sequence[str]) -> Iterator[str]:
         return
     half = SHOWN_LINES // 2
     yield from lines[:half]
-    yield f"... {len(lines) - SHOWN_LINES:,} more ..."
+    yield f"... {len(lines) - SHOWN_LINES:,} more lines ..."
     yield from lines[-half:]
 
 

@@ -17,7 +17,10 @@ TRACE_STEPS: Final = 100_000
 """How many of the last steps are told in a line each."""
 
 TOLD_STEPS: Final = 300
-"""How many of the last steps are told with all that belongs to them."""
+"""How many steps are told with all that belongs to them."""
+
+FIRST_STEPS: Final = 60
+"""How many of them are the first ones: what settling never gets out of began there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,11 @@ class Story:
     Attributes:
         message: The message of the law that was to break, None if it did not.
         trace: The main steps as the native side tells them.
-        entries: The same with what the watcher kept, those of settling included; only the last ones.
-        steps: The last steps, for people.
+        steps: The first and the last steps for people, those of settling included.
     """
 
     message: str | None
     trace: list[dict[str, Any]]
-    entries: list[dict[str, Any]]
     steps: tuple[Step, ...]
 
 
@@ -42,16 +43,19 @@ def tell(session: Session, recording: _native.Recording, law: str) -> Story:
     native = _native.Simulation(spec_for_replay(session.spec, law))
     first = native.replay(session.parts(), recording, 0, None, None)
     looks = first["steps"] + first["settle_steps"]
-    watcher = Watcher(dict_order=session.spec.dict_order, skipped=max(0, looks - TOLD_STEPS))
+    first_steps = FIRST_STEPS if looks <= TRACE_STEPS else 0
+    untold = range(first_steps, looks - TOLD_STEPS + first_steps)
+    watcher = Watcher(dict_order=session.spec.dict_order, untold=untold)
     explained = None if first["failure"] is None else (first["step"], law)
     ran = native.replay(session.parts(), recording, TRACE_STEPS, watcher, explained)
     broken, message = ran["failure"] or (None, None)
-    entries = ran["trace"][-TOLD_STEPS:]
+    entries = ran["trace"]
+    if untold:
+        entries = entries[:first_steps] + entries[first_steps - TOLD_STEPS :]
     for_the_end = [f"invariant:{name}" for name in session.plan.settled]
     return Story(
         message=message if broken == law else None,
         trace=main_steps(ran),
-        entries=entries,
         steps=tuple(_steps(ran, entries, watcher, law in for_the_end)),
     )
 

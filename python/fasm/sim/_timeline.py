@@ -10,7 +10,7 @@ from fasm.sim._paint import PLAIN, Paint
 from fasm.sim._short import cut, one_line
 from fasm.sim.story import Change, Emitted, Step
 
-__all__ = ["WIDTH", "clock", "runs", "timeline_lines", "wrapped"]
+__all__ = ["WIDTH", "clock", "runs", "timeline_lines", "untold_before", "wrapped"]
 
 WIDTH: Final = 112
 """Columns of a line; with the indent of a report it stays under 120."""
@@ -37,12 +37,14 @@ KINDS: Final = {
 
 def timeline_lines(steps: Sequence[Step], law: str, message: str, paint: Paint = PLAIN) -> Iterator[str]:
     """Gives the timeline: one line per step with what happened, and indented what came of it."""
-    before_ms = steps[0].at_ms if steps and steps[0].number > 1 else 0
-    if steps and steps[0].number > 1:
-        yield paint("quiet", f"   ... {steps[0].number - 1:,} steps before")
+    number = before_ms = 0
     settling = False
     for alike in runs(steps):
         step, last = alike[0], alike[-1]
+        if untold := untold_before(step, number):
+            yield paint("quiet", f"   ... {untold}")
+            before_ms = step.at_ms
+        number = last.number
         if step.settling and not settling:
             settling = True
             yield paint("quiet", "   -- faults off, no new inputs: settling --")
@@ -54,6 +56,12 @@ def timeline_lines(steps: Sequence[Step], law: str, message: str, paint: Paint =
         before_ms = last.at_ms
         if last.broken:
             yield from _breach(last, law, message, paint)
+
+
+def untold_before(step: Step, number: int) -> str:
+    """Says how many steps are left out between the step of that number and this one; nothing if none is."""
+    left_out = step.number - number - 1
+    return "" if left_out < 1 else "1 step before" if left_out == 1 else f"{left_out:,} steps before"
 
 
 def runs(steps: Sequence[Step]) -> Iterator[list[Step]]:

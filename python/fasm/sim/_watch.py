@@ -65,20 +65,22 @@ class Watcher:
 
     Args:
         dict_order: Whether dicts with the same entries in another order differ.
-        skipped: How many of the first steps are passed over, where a run is long.
+        untold: The steps that are passed over where a run is long, counted from 0.
     """
 
-    def __init__(self, *, dict_order: bool, skipped: int) -> None:
+    def __init__(self, *, dict_order: bool, untold: range) -> None:
         self._dict_order = dict_order
         self._differ = Differ(dict_order=dict_order, nodes=NODES)
-        self._skipped = skipped
+        self._untold = untold
+        self._step = -1
         self._states: tuple[Any, Any] = (None, None)
         self._print: int | None = None
 
     def __call__(self, what: str, given: Any) -> Any:
         """Gives what is kept of an object, depending on what it is; None for what is not told."""
-        if self._skipped > 0:
-            self._skipped -= what == "state"  # there is one before each step
+        self._step += what == "state"  # there is one before each step
+        if self._step in self._untold:
+            self._print = None  # what comes after is not compared with what came before
             return None
         if what == "state":
             return self._look(given)

@@ -97,7 +97,8 @@ class Failure:
         trace: The steps of the shrunk run, one line each.
         original_steps: The number of steps before shrinking.
         repro: The file that replays it, or None where none was written.
-        steps: What happened in the shrunk run, step by step; the last 300 steps, those of settling included.
+        steps: What happened in the shrunk run, step by step, settling included; of a long run the first 60
+            and the last 240 steps.
         timeline: The same as lines of text.
         likely: From which of these steps on the failure had become likely; None where that was not tried, as
             in a replay. Not compared: a clock may end the search.

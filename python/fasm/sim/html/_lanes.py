@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fasm.sim._timeline import clock, runs
+from fasm.sim._timeline import clock, runs, untold_before
 from fasm.sim.html._rows import INPUT, LEDGER, MACHINE, WORLD, Arrow, Line, Row, rows_of
 from fasm.sim.html._style import HUES, LINE, TRACK
 from fasm.sim.html._tags import Markup, join, lines, tag
@@ -39,11 +39,13 @@ def lanes(failure: Failure) -> Markup:
     names = short_names([mark.id for row in drawn for mark in row.marks])
     space = _space(names, tracks)
     parts = [_head()]
-    before = failure.steps[0].at_ms if failure.steps[0].number > 1 else 0
-    if failure.steps[0].number > 1:
-        parts.append(_note(f"{failure.steps[0].number - 1:,} steps before"))
+    number = before = 0
     settling = False
     for run, row in zip(told, drawn, strict=True):
+        if untold := untold_before(row.step, number):
+            parts.append(_note(untold))
+            before = row.step.at_ms
+        number = run[-1].number
         if row.step.settling and not settling:
             settling = True
             parts.append(_note("The faults are off, no new inputs come: settling"))
