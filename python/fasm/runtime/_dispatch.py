@@ -160,10 +160,13 @@ class Dispatcher:
         host, instance = self._host, pending.instance
         host.metrics.add("tries")
         error: BaseException
+        scope = None
         try:
-            hasher = instance.key_hasher.copy()
-            hasher.update(pending.action_id.encode())
-            attempt = Attempt(pending.attempts, hasher.hexdigest(), instance.name, pending.id)
+            attempt = Attempt(
+                pending.attempts, instance.attempt_key(pending.action_id), instance.name, pending.id
+            )
+            if host.tracing is not None:
+                scope = host.tracing.attempt(pending, attempt)
             result = self._execute(TrackedAction(pending.id, pending.action), attempt)  # type: ignore[misc]
             if hasattr(result, "__await__"):
                 result = await result
@@ -176,10 +179,14 @@ class Dispatcher:
         except Exception as raised:
             error = raised
         else:
+            if scope is not None:
+                scope.end()
             self._end(pending)
             if not host.halted:
                 instance.put(ResultJob(pending, result, data))
             return
+        if scope is not None:
+            scope.end(error)
         task = pending.task
         self._end(pending)
         if isinstance(error, asyncio.CancelledError):

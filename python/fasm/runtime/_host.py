@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import hashlib
 import logging
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from fasm.runtime._checks import RoundTrips
     from fasm.runtime._dispatch import Dispatcher
     from fasm.runtime._instance import Instance
+    from fasm.runtime._tracing import Tracing
 
 __all__ = ["Host", "log"]
 
@@ -35,6 +37,7 @@ class Host:
         identity: The random identity of the store, part of every attempt's key.
         closing: Whether no input is accepted and no try begins any more.
         halted: Whether the deadline of the shutdown has passed: nothing is written any more.
+        tracing: Makes spans, where an SDK of OpenTelemetry is configured.
     """
 
     dispatcher: Dispatcher
@@ -75,6 +78,7 @@ class Host:
         self.resting = 0
         self.closing = False
         self.halted = False
+        self.tracing: Tracing | None = None
         self._tasks = set[asyncio.Task[Any]]()
         self._context = contextvars.copy_context()
 
@@ -83,6 +87,10 @@ class Host:
         self.identity = identity
         self.loop = asyncio.get_running_loop()
         self.timetable = Timetable(self.store.now)
+        if "opentelemetry.trace" in sys.modules:  # whoever has configured an SDK has imported it
+            from fasm.runtime._tracing import tracing
+
+            self.tracing = tracing(self)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs work outside of the context of whoever caused it. The caller keeps the task."""

@@ -206,10 +206,17 @@ class Instance:
     def _stamp(self) -> int:
         return max(self.at, self.host.store.now())
 
+    def attempt_key(self, action_id: str) -> str:
+        """The idempotency key of an effect."""
+        hasher = self.key_hasher.copy()
+        hasher.update(action_id.encode())
+        return str(hasher.hexdigest())
+
     async def _take_input(self, job: InputJob) -> None:
         host, key = self.host, job.key
         at = self._stamp()
         fingerprint = b"" if key is None else blake2b(job.data, digest_size=16).digest()
+        scope = None if host.tracing is None else host.tracing.unit(self, job.value, job.caller)
         try:
             try:
                 row = await self.keeper.run(
@@ -221,10 +228,14 @@ class Instance:
                     raise
         except BaseException as error:
             job.fail(error)
-            self._report(error, job.value)
+            outcome = self._report(error, job.value)
+            if scope is not None:
+                scope.end(error, failed=outcome != "rejected", outcome=outcome)
             if self._ends_work(error):
                 raise
         else:
+            if scope is not None:
+                scope.end(outcome="accepted" if row is None else "repeated")
             if row is None:
                 host.metrics.add("accepted")
                 job.accept(Receipt(self.name, self.revision, at))
@@ -264,15 +275,15 @@ class Instance:
         except (StoreError, ValueError):
             return False
 
-    def _report(self, error: BaseException, value: object) -> None:
-        """Counts an outcome; logs what is a bug."""
+    def _report(self, error: BaseException, value: object) -> str:
+        """Counts an outcome and names it; logs what is a bug."""
         host = self.host
         if isinstance(error, host.rejections):
-            host.metrics.add("rejected")
+            outcome = "rejected"
         elif isinstance(error, _INTERRUPTIONS):
-            host.metrics.add("interrupted")
+            outcome = "interrupted"
         else:
-            host.metrics.add("broken")
+            outcome = "broken"
             log.error(
                 "instance %s: stf broke on %s: %s: %s",
                 self.name,
@@ -282,6 +293,8 @@ class Instance:
                 exc_info=error,
                 extra=host.extra(self.name, revision=self.revision),
             )
+        host.metrics.add(outcome)
+        return outcome
 
     def report_slow(self, event: object, seconds: float) -> None:
         """Says that a transition took long: meanwhile nothing else ran on this loop."""
@@ -304,14 +317,21 @@ class Instance:
             return
         event = TrackedActionCompleted(pending.id, job.result, self._stamp())
         data = host.codecs.completed(pending.action_id, job.data)
+        scope = None if host.tracing is None else host.tracing.unit(self, job.result, pending)
         try:
             await self.keeper.run(event, data, None, b"", pending)
         except BaseException as error:
             if self._ends_work(error):
+                if scope is not None:
+                    scope.end(error, outcome="interrupted")
                 raise
-            self._report(error, job.result)
+            outcome = self._report(error, job.result)
+            if scope is not None:
+                scope.end(error, failed=outcome != "rejected", outcome=outcome)
             await self._keep(job, error)
         else:
+            if scope is not None:
+                scope.end(outcome="accepted")
             host.metrics.add("accepted")
 
     async def _keep(self, job: ResultJob, error: BaseException) -> None:
@@ -369,6 +389,8 @@ class Instance:
         host = self.host
         self.revision += 1
         self.at = at
+        if host.tracing is not None:
+            host.tracing.committed(plan)
         for pending in plan.removed:
             self.outbox.remove(pending)
             self._kept.pop(pending, None)

@@ -13,9 +13,12 @@ __all__ = ["InputJob", "Job", "ReadJob", "ResultJob"]
 
 
 class InputJob:
-    """An input from outside and whoever waits for its receipt. `done` ends with it, whatever came of it."""
+    """An input from outside and whoever waits for its receipt.
 
-    __slots__ = ("data", "done", "key", "receipt", "value")
+    `done` ends with it, whatever came of it. `caller` is the context for spans, where there are any.
+    """
+
+    __slots__ = ("caller", "data", "done", "key", "receipt", "value")
 
     def __init__(
         self,
@@ -24,12 +27,14 @@ class InputJob:
         key: str | None,
         receipt: asyncio.Future[Receipt],
         done: asyncio.Event | None,
+        caller: Any = None,
     ) -> None:
         self.value = value
         self.data = data
         self.key = key
         self.receipt = receipt
         self.done = done
+        self.caller = caller
 
     def accept(self, receipt: Receipt) -> None:
         """Tells the caller, if it still waits."""

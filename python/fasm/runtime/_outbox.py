@@ -28,14 +28,15 @@ class Pending:
         counted: Whether the next try is counted durably already.
         result: The result that waits to be taken, as (value, encoded), once there is one.
         eager: Whether the waiting result is worth a try after the instance's next unit.
+        emitted_by: The span of the transition that emitted it, if it was traced, in this process.
         gone: Whether it was taken or forgotten: whatever still comes for it is dropped.
         task: Its running try.
         entry: When it is looked at again: a timer, a retry, another try of its result.
     """
 
     __slots__ = (
-        "action", "action_id", "attempts", "counted", "dead", "eager", "entry", "error", "gone", "id",
-        "instance", "not_before", "result", "result_attempts", "revision", "task", "timed_out",
+        "action", "action_id", "attempts", "counted", "dead", "eager", "emitted_by", "entry", "error", "gone",
+        "id", "instance", "not_before", "result", "result_attempts", "revision", "task", "timed_out",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Pending:
         self.result_attempts = 0
         self.dead: str | None = None
         self.eager = False
+        self.emitted_by: Any = None
         self.gone = False
         self.timed_out = False
         self.task: asyncio.Task[None] | None = None

@@ -307,7 +307,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         host.checks.input(value, data)
         if key is not None:
             return await self._submit_once(found, value, data, _text("key", key))
-        job = InputJob(value, data, None, host.loop.create_future(), None)
+        caller = None if host.tracing is None else host.tracing.current()
+        job = InputJob(value, data, None, host.loop.create_future(), None, caller)
         if found.has_room:
             found.put_input(job)
         else:
@@ -317,7 +318,9 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def _submit_once(self, found: Instance, value: I, data: bytes, key: str) -> Receipt:
         while (first := found.keys.get(key)) is not None and first.done is not None:
             await first.done.wait()
-        job = InputJob(value, data, key, self._host.loop.create_future(), asyncio.Event())
+        host = self._host
+        caller = None if host.tracing is None else host.tracing.current()
+        job = InputJob(value, data, key, host.loop.create_future(), asyncio.Event(), caller)
         found.keys[key] = job
         try:
             await found.submit(job)
