@@ -2,20 +2,22 @@
 
 Each *caller* submits 1, 2, 3, ... to its instance, each number under a key of its own, and notes in a
 file what was acknowledged. The machine accepts only the number after the last one, so an input that is
-lost or taken twice breaks it. Each input emits a charge; the world notes every effect in a file, once per
-idempotency key.
+lost or taken twice breaks it. Each input emits a charge; the world notes every request in a file, and acts
+once per idempotency key. Several processes may share the files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fasm import (
     NO_REPLY,
@@ -31,11 +33,13 @@ from fasm import (
     TransitionError,
     UntrackedAction,
 )
+from fasm.errors import NotOwner, StoreError
 from fasm.runtime import Backoff
 from fasm.stores import Store
 
+T = TypeVar("T")
+
 CALLERS = 6
-INSTANCES = 3
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class Shop:
 
 
 class Orders:
+    def __init__(self, blurt: Callable[[UntrackedAction[str]], None] | None = None) -> None:
+        self.blurt = blurt  # given by a mutation alone: says what is emitted before it is durable
+
     async def stf(
         self,
         state: Shop,
@@ -111,7 +118,11 @@ class Orders:
             actions.timer(id + 1, now + 20)
             state.timers[id + 1] = now + 20
             state.armed += 1
-        actions.untracked(f"{order.caller}-{order.number}")
+        said = f"{order.caller}-{order.number}"
+        if self.blurt is None:
+            actions.untracked(said)
+        else:
+            self.blurt(UntrackedAction(said))
         state.next_id += 2
         state.last[order.caller] = order.number
         state.pending[id] = order
@@ -151,13 +162,30 @@ class Record:
         os.write(self.file, f"{line}\n".encode())
 
 
+class Effects:
+    """What the world has done: one line for each request, from whichever process it came."""
+
+    def __init__(self, path: Path) -> None:
+        self._record = Record(path)
+        self._reading = path.open("rb")
+        self._seen = set[str]()
+
+    def add(self, key: str, line: str) -> None:
+        if key not in self:
+            self._record.add(f"{key} {line}")
+
+    def __contains__(self, key: str) -> bool:
+        for line in self._reading:
+            self._seen.add(line.split()[0].decode())
+        return key in self._seen
+
+
 class World:
     """Acts once per key, however often it is asked; is slow, fails, and forgets to answer."""
 
     def __init__(self, directory: Path, rng: random.Random, *, kind: bool) -> None:
-        self.effects = Record(directory / "effects")
+        self.effects = Effects(directory / "effects")
         self.said = Record(directory / "said")
-        self.seen = {line.split()[0] for line in self.effects.lines}
         self.rng = rng
         self.kind = kind
 
@@ -166,12 +194,9 @@ class World:
         if luck < 0.3:
             await asyncio.sleep(self.rng.random() * 0.02)
         if isinstance(action.action, Check):
-            return Charged() if attempt.key in self.seen else NotSeen()
-        if attempt.key not in self.seen:
-            self.effects.add(
-                f"{attempt.key} {attempt.instance} {action.action.caller} {action.action.number}"
-            )
-            self.seen.add(attempt.key)
+            return Charged() if attempt.key in self.effects else NotSeen()
+        charge = action.action
+        self.effects.add(attempt.key, f"{attempt.instance} {charge.caller} {charge.number}")
         if luck < 0.05:
             raise OSError("the answer is lost")
         if luck < 0.1:
@@ -182,58 +207,104 @@ class World:
         self.said.add(action.action)
 
 
-def runtime(
-    store: Store, directory: Path, rng: random.Random, *, kind: bool
-) -> Runtime[Any, Any, Any, Any, Any, Any]:
-    world = World(directory, rng, kind=kind)
-    return Runtime(
-        Orders(),
-        initial=Shop,
-        store=store,
-        execute=world.execute,
-        observe=world.observe,
-        snapshot_every=rng.choice([1, 1, 3, 50]),
-        backoff=Backoff(first_s=0.005, most_s=0.05),
-        attempts=10_000,
-        result_attempts=10_000,
-        attempt_timeout_s=0.5,
-    )
+@dataclass(frozen=True)
+class Scene:
+    """Where processes live: their files, and how each makes its store and its machine.
+
+    Attributes:
+        directory: The world's record.
+        make_store: A new handle on the store that all of them use.
+        make_machine: The machine, which may be given what the world hears.
+        copy: A copy of the state as a `Shop`.
+        instances: How many instances there are.
+        is_shared: Whether other processes or the server may cost an input another try.
+    """
+
+    directory: Path
+    make_store: Callable[[], Store]
+    make_machine: Callable[[World], Any]
+    copy: Callable[[Any], Awaitable[Shop]]
+    instances: int
+    is_shared: bool
 
 
-async def under_load(store: Store, directory: Path, seed: int) -> None:
+@asynccontextmanager
+async def opened(
+    scene: Scene, rng: random.Random, *, kind: bool
+) -> AsyncIterator[Runtime[Any, Any, Any, Any, Any, Any]]:
+    def make() -> Runtime[Any, Any, Any, Any, Any, Any]:
+        world = World(scene.directory, rng, kind=kind)
+        return Runtime(
+            scene.make_machine(world),
+            initial=Shop,
+            store=scene.make_store(),
+            execute=world.execute,
+            observe=world.observe,
+            snapshot_every=rng.choice([1, 1, 3, 50]),
+            backoff=Backoff(first_s=0.005, most_s=0.05),
+            attempts=10_000,
+            result_attempts=10_000,
+            attempt_timeout_s=0.5,
+        )
+
+    async def enter() -> Runtime[Any, Any, Any, Any, Any, Any]:
+        return await make().__aenter__()
+
+    running = await patiently(scene, enter)
+    try:
+        yield running
+    finally:
+        await running.close()
+
+
+async def patiently(scene: Scene, work: Callable[[], Awaitable[T]]) -> T:
+    """Tries until the store can be had, where others share it; elsewhere a refusal is a fault."""
+    while True:
+        try:
+            return await work()
+        except (NotOwner, StoreError) as error:
+            if not scene.is_shared:
+                raise
+            logging.getLogger("load").info("another try: %s", error)
+        await asyncio.sleep(0.01)
+
+
+async def under_load(scene: Scene, seed: int) -> None:
     """Works until it is killed."""
     rng = random.Random(seed)
-    acknowledged = Record(directory / "acknowledged")
+    acknowledged = Record(scene.directory / "acknowledged")
     next_number = dict.fromkeys(range(CALLERS), 1)
     for line in acknowledged.lines:
         caller, number = map(int, line.split())
-        next_number[caller] = number + 1
-    async with runtime(store, directory, rng, kind=False) as running:
+        next_number[caller] = max(next_number[caller], number + 1)
+    async with opened(scene, rng, kind=False) as running:
 
         async def call(caller: int) -> None:
             number = next_number[caller]
             while True:
-                await running.submit(
-                    Order(caller, number), instance=f"shop-{caller % INSTANCES}", key=f"{caller}-{number}"
-                )
+                order, key, name = Order(caller, number), f"{caller}-{number}", shop(caller)
+                await patiently(scene, lambda: running.submit(order, instance=name, key=key))  # noqa: B023
                 acknowledged.add(f"{caller} {number}")
                 number += 1
+
+        def shop(caller: int) -> str:
+            return f"shop-{caller % scene.instances}"
 
         await asyncio.gather(*[call(caller) for caller in range(CALLERS)])
 
 
-async def to_rest(store: Store, directory: Path, seed: int) -> None:
+async def to_rest(scene: Scene, seed: int) -> None:
     """Finishes what is outstanding in a kind world, and writes down the states."""
-    async with runtime(store, directory, random.Random(seed), kind=True) as running:
-        states = []
-        for number in range(INSTANCES):
-            name = f"shop-{number}"
-            await running.state(name)
+    async with opened(scene, random.Random(seed), kind=True) as running:
+
+        async def look(number: int) -> Shop:
+            return await patiently(scene, lambda: running.read(scene.copy, instance=f"shop-{number}"))
+
         while True:
-            await running.drain()
-            states = [await running.state(f"shop-{number}") for number in range(INSTANCES)]
+            states = [await look(number) for number in range(scene.instances)]
             if not any(state.timers or state.pending for state in states):
                 break
+            await patiently(scene, running.drain)
             await asyncio.sleep(0.01)
         dead = await running.dead_letters()
         found = {
@@ -244,7 +315,7 @@ async def to_rest(store: Store, directory: Path, seed: int) -> None:
             "dead": len(dead),
             "counts": running.counts,
         }
-    (directory / "states").write_text(json.dumps(found))
+    (scene.directory / "states").write_text(json.dumps(found))
 
 
-Life = Callable[[Store, Path, int], Coroutine[Any, Any, None]]
+Life = Callable[[Scene, int], Coroutine[Any, Any, None]]

@@ -1,145 +1,186 @@
-"""Kills a process under load, again and again, and checks what it left: `python -m tests.kill.run`.
+"""Kills processes under load, again and again, and checks what they left: `python -m tests.kill.run`.
 
-Each cycle forks a process that works as hard as it can, kills it with SIGKILL after a random time, at
-whatever it is doing (starting, recovering, committing, executing), and goes on with the same files. Every
-so often a process brings everything to rest, and its state is compared with the record of the world.
+Each cycle forks what lives no more, lets it work as hard as it can, and after a random time does something
+to it, whatever it is at (starting, recovering, committing, executing): by default SIGKILL. Then it goes on
+with the same store. Every so often a process brings everything to rest, and its state is compared with the
+record of the world.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import random
+import secrets
 import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from fasm.stores import SqliteStore, Store
-from tests.kill.load import Life, to_rest, under_load
+from tests.kill.compare import Wrong, compare
+from tests.kill.load import Life, Scene, to_rest, under_load
+from tests.kill.mutants import NAMES
+from tests.kill.scenes import LEASE_S, scene
+from tests.kill.server import Server, own_server, run_sql
 
 REST_LIMIT_S = 60.0
-LONGEST_LIFE_S = 0.25
+LONGEST_LIFE_S = {"sqlite": 0.25, "postgres": 0.8}
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
 
 
-class Wrong(AssertionError):
-    """A promise is broken."""
-
-
-def start(life: Life, make_store: Callable[[], Store], directory: Path, seed: int) -> int:
+def start(life: Life, scene: Scene, seed: int) -> int:
     """Forks a process that leads this life."""
     process = os.fork()
     if process:
         return process
     status = 1
     try:
-        logging.basicConfig(filename=directory / "log", level=logging.WARNING)
-        asyncio.run(life(make_store(), directory, seed))
+        logging.basicConfig(filename=scene.directory / "log", level=logging.WARNING)
+        asyncio.run(life(scene, seed))
         status = 0
     except BaseException:
         import traceback
 
-        (directory / "failure").write_text(traceback.format_exc())
+        (scene.directory / "failure").write_text(traceback.format_exc())
     finally:
         os._exit(status)
 
 
-def kill_one(make_store: Callable[[], Store], directory: Path, rng: random.Random) -> None:
-    process = start(under_load, make_store, directory, rng.getrandbits(32))
-    time.sleep(rng.random() * LONGEST_LIFE_S)
-    os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(process, 0)
-    if not os.WIFSIGNALED(status):
-        raise Wrong(f"the process ended by itself:\n{(directory / 'failure').read_text()}")
+@dataclass
+class Campaign:
+    """The processes of one scene, and what is done to them."""
+
+    scene: Scene
+    rng: random.Random
+    owners: int
+    longest_life_s: float
+    dsn: str
+    schema: str
+    server: Server | None
+    living: list[int] = field(default_factory=list)
+
+    def cycle(self, deed: str) -> None:
+        while len(self.living) < self.owners:
+            self.living.append(start(under_load, self.scene, self.rng.getrandbits(32)))
+        time.sleep(self.rng.random() * self.longest_life_s)
+        match deed:
+            case "kill":
+                self.kill(self.rng.choice(self.living))
+            case "pause":
+                self.pause(self.rng.choice(self.living))
+            case "cut":
+                run_sql(self.dsn, CUT, self.schema)
+            case _:
+                assert self.server is not None
+                self.server.restart()
+
+    def kill(self, process: int) -> None:
+        self.living.remove(process)
+        os.kill(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+        if not os.WIFSIGNALED(status):
+            raise Wrong(f"a process ended by itself:\n{(self.scene.directory / 'failure').read_text()}")
+
+    def pause(self, process: int) -> None:
+        """Lets a process stand still until its lease is over and others have had time to take its place."""
+        os.kill(process, signal.SIGSTOP)
+        time.sleep(LEASE_S * 2.5)
+        os.kill(process, signal.SIGCONT)
+
+    def check(self) -> dict[str, int]:
+        """Brings everything to rest and compares it with what the world remembers."""
+        self.end()
+        process = start(to_rest, self.scene, self.rng.getrandbits(32))
+        deadline = time.monotonic() + REST_LIMIT_S
+        while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+                raise Wrong(f"not at rest after {REST_LIMIT_S:g} s: an instance is stuck")
+            time.sleep(0.005)
+        if ended[1] != 0:
+            raise Wrong(f"the check failed:\n{(self.scene.directory / 'failure').read_text()}")
+        return compare(self.scene.directory)
+
+    def end(self) -> None:
+        for process in list(self.living):
+            self.kill(process)
 
 
-def check(make_store: Callable[[], Store], directory: Path, rng: random.Random) -> dict[str, int]:
-    """Brings everything to rest and compares it with what the world remembers."""
-    process = start(to_rest, make_store, directory, rng.getrandbits(32))
-    deadline = time.monotonic() + REST_LIMIT_S
-    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
-        if time.monotonic() > deadline:
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-            raise Wrong(f"not at rest after {REST_LIMIT_S:g} s: an instance is stuck")
-        time.sleep(0.005)
-    if ended[1] != 0:
-        raise Wrong(f"the check failed:\n{(directory / 'failure').read_text()}")
-    return compare(directory)
+def carry_out(campaign: Campaign, cycles: int, check_every: int, deeds: list[str]) -> None:
+    totals = {"orders": 0}
+    try:
+        for cycle in range(1, cycles + 1):
+            campaign.cycle(deeds[cycle % len(deeds)])
+            if cycle % check_every == 0 or cycle == cycles:
+                totals = campaign.check()
+                print(f"{cycle} cycles, {totals}, nothing lost, nothing doubled", flush=True)
+    finally:
+        campaign.end()
+    if totals["orders"] == 0:
+        raise Wrong("no order was ever accepted: nothing was tested")
 
 
-def compare(directory: Path) -> dict[str, int]:
-    found = json.loads((directory / "states").read_text())
-    last = {int(caller): number for caller, number in found["last"].items()}
-    for line in lines(directory / "acknowledged"):
-        caller, number = map(int, line.split())
-        if last.get(caller, 0) < number:
-            raise Wrong(f"input {number} of caller {caller} was acknowledged and is lost")
-    effects = [line.split() for line in lines(directory / "effects")]
-    orders = {(int(caller), int(number)) for _, _, caller, number in effects}
-    taken = {(caller, number) for caller, top in last.items() for number in range(1, top + 1)}
-    if orders != taken:
-        raise Wrong(
-            f"accepted but never executed {taken - orders}; executed but never accepted {orders - taken}"
-        )
-    if len(effects) != len(orders):
-        raise Wrong("one order was executed under two keys")
-    if found["charged"] != len(taken):
-        raise Wrong(f"{len(taken)} orders were accepted, {found['charged']} results taken")
-    if found["armed"] != found["fired"]:
-        raise Wrong(f"{found['armed']} timers were set, {found['fired']} fired")
-    if found["dead"]:
-        raise Wrong(f"{found['dead']} dead letters")
-    twice = [line for line, count in Counter(lines(directory / "said")).items() if count > 1]
-    if twice:
-        raise Wrong(f"untracked actions were dispatched twice: {twice[:5]}")
-    return {"orders": len(taken), "broken": found["counts"].get("broken", 0)}
+@contextmanager
+def place(options: argparse.Namespace) -> Iterator[tuple[str, Server | None]]:
+    """The DSN of a server where one is needed: a given one, or one of our own."""
+    if options.store == "sqlite":
+        yield "", None
+    elif options.dsn and "restart" not in options.deeds:
+        yield options.dsn, None
+    else:
+        with own_server() as server:
+            yield server.dsn, server
 
 
-def lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def main(arguments: list[str] | None = None) -> int:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=1_000)
     parser.add_argument("--check-every", type=int, default=25)
+    parser.add_argument("--store", choices=list(LONGEST_LIFE_S), default="sqlite")
+    parser.add_argument("--state", choices=["plain", "tables"], default="plain")
+    parser.add_argument("--owners", type=int, default=1, help="how many processes contend (PostgreSQL)")
+    parser.add_argument(
+        "--deeds", nargs="+", choices=["kill", "pause", "cut", "restart"], default=["kill"], help="in turn"
+    )
+    parser.add_argument("--dsn", default="", help="a PostgreSQL server; without it one is started")
+    parser.add_argument("--mutant", choices=NAMES, default="", help="break a promise on purpose")
     parser.add_argument(
         "--seed", type=int, default=None, help="the moments of the kills are random in any case"
     )
     options = parser.parse_args(arguments)
+    if options.store == "sqlite" and (options.owners > 1 or options.deeds != ["kill"]):
+        parser.error("several owners, and deeds other than kill, need --store postgres")
+    if options.mutant and options.state == "tables":
+        parser.error("mutants have plain state")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
     seed = random.randrange(2**32) if options.seed is None else options.seed
-    rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name:
+    schema = f"kill_{secrets.token_hex(6)}"
+    with tempfile.TemporaryDirectory() as name, place(options) as (dsn, server):
         directory = Path(name)
-
-        def make_store() -> Store:
-            return SqliteStore(directory / "orders.db")
-
+        where = scene(directory, dsn=dsn, schema=schema, state=options.state, mutant=options.mutant)
+        longest = LONGEST_LIFE_S[options.store]
+        campaign = Campaign(where, random.Random(seed), options.owners, longest, dsn, schema, server)
         try:
-            totals = {"orders": 0}
-            for cycle in range(1, options.cycles + 1):
-                kill_one(make_store, directory, rng)
-                if cycle % options.check_every == 0 or cycle == options.cycles:
-                    totals = check(make_store, directory, rng)
-                    print(
-                        f"{cycle} kills, {totals['orders']} orders, nothing lost, nothing doubled", flush=True
-                    )
-            if "Lost" in (log := (directory / "log").read_text() if (directory / "log").exists() else ""):
-                raise Wrong(f"the machine met what must never be:\n{log[-5_000:]}")
-            if totals["orders"] == 0:
-                raise Wrong("no order was ever accepted: nothing was tested")
+            carry_out(campaign, options.cycles, options.check_every, options.deeds)
         except Wrong as wrong:
             print(f"seed {seed}: {wrong}", file=sys.stderr)
             log = directory / "log"
             print(log.read_text()[-5_000:] if log.exists() else "", file=sys.stderr)
             return 1
+        finally:
+            if dsn and server is None:
+                run_sql(dsn, f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
     return 0
 
 
