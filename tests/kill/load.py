@@ -300,13 +300,14 @@ async def to_rest(scene: Scene, seed: int) -> None:
         async def look(number: int) -> Shop:
             return await patiently(scene, lambda: running.read(scene.copy, instance=f"shop-{number}"))
 
+        dead = await running.dead_letters()
         while True:
             states = [await look(number) for number in range(scene.instances)]
-            if not any(state.timers or state.pending for state in states):
+            if dead or not any(state.timers or state.pending for state in states):
                 break
             await patiently(scene, running.drain)
+            dead = await running.dead_letters()
             await asyncio.sleep(0.01)
-        dead = await running.dead_letters()
         found = {
             "last": {caller: number for state in states for caller, number in state.last.items()},
             "charged": sum(state.charged for state in states),

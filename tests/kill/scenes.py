@@ -30,7 +30,9 @@ def scene(
 
     in_tables = state == "tables"
     store = on_postgres(dsn, schema, in_tables) if dsn else on_sqlite(directory / "orders.db", in_tables)
-    machine: Callable[[World], Any] = (lambda world: tables.TableOrders(orders(world))) if in_tables else orders
+    machine: Callable[[World], Any] = (
+        (lambda world: tables.TableOrders(orders(world))) if in_tables else orders
+    )
     return Scene(
         directory=directory,
         make_store=lambda: mutate(store(), mutant),
