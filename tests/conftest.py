@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import secrets
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +41,22 @@ def postgres_dsn() -> str:
         absent("asyncpg", "pip install 'fasm-py[postgres]'")
     assert dsn is not None
     return dsn
+
+
+@pytest.fixture
+def postgres_schema(postgres_dsn: str) -> Iterator[str]:
+    """A name that no other test uses. What a test makes under it is dropped afterwards."""
+    import asyncpg
+
+    schema = f"test_{secrets.token_hex(6)}"
+    yield schema
+
+    async def drop() -> None:
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        await connection.close()
+
+    asyncio.run(drop())
 
 
 @pytest.fixture(scope="session")

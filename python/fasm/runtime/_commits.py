@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fasm.runtime._host import Host
     from fasm.runtime._instance import Instance
 
-__all__ = ["Diverged", "keep_up", "patiently", "settle"]
+__all__ = ["Diverged", "compare", "keep_up", "patiently", "settle"]
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ async def settle(host: Host, instance: Instance, unit: Unit, error: Exception) -
                 unit, epoch=instance.epoch
             )  # claimed anew, by this process, while it was on its way
         elif isinstance(error, (StoreConflict, DuplicateActionId, UnknownActionId)):
-            await _compare(host, instance, error)
+            await compare(host, instance, error)
         elif not isinstance(error, StoreBusy):
             raise error
         if failures > TRIES or host.halted:
@@ -127,7 +127,7 @@ async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
         instance.epoch = claim.epoch
 
 
-async def _compare(host: Host, instance: Instance, error: Exception) -> None:
+async def compare(host: Host, instance: Instance, error: Exception) -> None:
     """After a conflict: goes on if the store is where this process is, so that another try makes sense."""
     [loaded] = await patiently(host, lambda: host.store.load([instance.name], tail=False))
     if isinstance(loaded, StoreCorrupt):

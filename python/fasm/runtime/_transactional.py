@@ -8,8 +8,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from fasm._native import Actions
-from fasm.errors import CommitUnknown, FasmError, Fenced, InvalidArgument, RestoreError, StoreError
-from fasm.runtime._commits import TRIES, patiently, pause, was_written
+from fasm.errors import (
+    CommitUnknown,
+    DuplicateActionId,
+    FasmError,
+    Fenced,
+    InvalidArgument,
+    RestoreError,
+    StoreBusy,
+    StoreConflict,
+    StoreError,
+    UnknownActionId,
+)
+from fasm.runtime._commits import TRIES, compare, patiently, pause, was_written
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.stores import KeyRow, Loaded, TransactionalStore, Transition, Unit
@@ -64,6 +75,7 @@ class TransactionalKeeper:
             None; or the row of the key, if the instance has seen it: then nothing has happened.
 
         Raises:
+            Diverged: The store is elsewhere than this process thought. Nothing has happened.
             Exception: What `stf` or the store raised. Nothing has happened.
         """
         host, instance = self._host, self._instance
@@ -80,7 +92,10 @@ class TransactionalKeeper:
                 if await was_written(host, instance, unit):
                     plan, row = self._plan, None
                     break
-                last: StoreError = error
+                last: StoreError = StoreBusy(f"the commit did not happen, {failures} times in a row: {error}")
+            except (DuplicateActionId, UnknownActionId) as error:
+                await compare(host, instance, error)
+                raise
             except Fenced as error:
                 if instance.epoch == unit.epoch:
                     raise
@@ -90,6 +105,8 @@ class TransactionalKeeper:
                     raise
                 last = error
             if failures > TRIES or host.halted:
+                if isinstance(last, StoreConflict):
+                    await compare(host, instance, last)
                 raise last
             host.metrics.add("commit_retries")
             await pause(host, failures)
