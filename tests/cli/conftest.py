@@ -6,7 +6,6 @@ import pytest
 
 from tests.cli.places import Place
 from tests.repro.project import project as project
-from tests.stores.conftest import postgres_schema as postgres_schema
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
