@@ -296,3 +296,45 @@ def test_a_header_that_lies_about_its_application_is_looked_through(tmp_path: Pa
     before = path.read_bytes()
     assert isinstance(refusal(SqliteStore(path)), StoreCorrupt)
     assert path.read_bytes() == before
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+
+
+def _delete_all(path: Path) -> None:
+    for name in path.parent.iterdir():
+        name.unlink()
+
+
+def _delete_what_was_written_ahead(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def _replace(path: Path) -> None:
+    shutil.copy(path, f"{path}.copy")
+    Path(f"{path}.copy").rename(path)
+
+
+@pytest.mark.parametrize("harm", [_delete, _delete_all, _delete_what_was_written_ahead, _replace])
+def test_nothing_is_acknowledged_once_the_file_is_gone(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    path = tmp_path / "app.db"
+
+    async def main() -> None:
+        async with opened(SqliteStore(path)) as store:
+            await fill(store, 3)
+            harm(path)
+            with pytest.raises(StoreCorrupt, match="deleted or replaced"):
+                await store.claim(["late"])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("now", ["x", 1.5, -5, 2**70, True])
+def test_a_clock_that_gives_no_time_makes_no_file(tmp_path: Path, now: Any) -> None:
+    async def main() -> None:
+        with pytest.raises(InvalidArgument, match="clock: got"):
+            await SqliteStore(tmp_path / "app.db", clock=lambda: now).open(MACHINE)
+
+    asyncio.run(main())
+    assert not (tmp_path / "app.db").exists()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from fasm._check import invalid
 from fasm.errors import StoreCorrupt, StoreError
 from fasm.stores._rows import StoreInfo
 from fasm.stores.protocol import Clock
@@ -54,7 +56,7 @@ class Session:
     def _prepare(self, machine: str) -> StoreInfo:
         options, path = self.options, self.path
         if not _file.look_at_header(path, adopt=options.adopt):
-            _file.create(path, machine, options.clock())
+            _file.create(path, machine, self._now())
         info = _file.inspect(path, machine, check=options.check, timeout_s=options.busy_timeout_s)
         if info is None and options.adopt:
             self._adopt(machine)
@@ -63,11 +65,17 @@ class Session:
             raise StoreCorrupt(f"{path} has lost the tables of fasm. It was left untouched; use a backup")
         return info
 
+    def _now(self) -> int:
+        now = self.options.clock()
+        if isinstance(now, bool) or not isinstance(now, int) or not 0 <= now < 2**63:
+            raise invalid("clock", now, "a function that gives Unix milliseconds, as an int")
+        return now
+
     def _adopt(self, machine: str) -> None:
         try:
             db = sqlite3.connect(self.path, isolation_level=None, timeout=self.options.busy_timeout_s)
             try:
-                _file.add_tables(db, machine, self.options.clock())
+                _file.add_tables(db, machine, self._now())
             finally:
                 db.close()
         except sqlite3.Error as error:
@@ -123,6 +131,7 @@ class Session:
             self._evict()
             self.seq = itertools.count(1 + int(self.db.execute(_sql.LAST_SEQ).fetchone()[0]))
             self.db.executescript(self.options.script)
+            self._files = self._look()
         except BaseException as error:
             self.db.close()
             if isinstance(error, sqlite3.Error):
@@ -147,6 +156,37 @@ class Session:
         """
         self.db.close()
         self.db = self._connect()
+        self.db.execute(
+            _sql.LAST_SEQ
+        ).fetchone()  # makes the write-ahead file, if it went with the connection
+        self._files = self._look()
+
+    def require_files(self) -> None:
+        """Refuses to go on where a file was deleted or replaced: what is written goes to the deleted one.
+
+        Raises:
+            StoreCorrupt: The message names the file.
+        """
+        for path, before, now in zip(self._paths(), self._files, self._look(), strict=True):
+            if now != before:
+                raise StoreCorrupt(
+                    f"{path} was deleted or replaced while the store had it open: what is written now would "
+                    "be lost. Stop the process; bring the file back, or a backup"
+                )
+
+    def _paths(self) -> tuple[str, str]:
+        return self.path, self.path + "-wal"
+
+    def _look(self) -> list[tuple[int, int] | None]:
+        found: list[tuple[int, int] | None] = []
+        for path in self._paths():
+            try:
+                status = os.stat(path)  # noqa: PTH116 - once per commit
+            except FileNotFoundError:
+                found.append(None)
+            else:
+                found.append((status.st_dev, status.st_ino))
+        return found
 
     def close(self) -> None:
         """Folds the write-ahead file into the database and lets go of both. Never raises."""

@@ -174,6 +174,7 @@ class Writer(threading.Thread):
                 self._suspect = True
                 raise CommitUnknown(f"{self._session.path}: the commit failed halfway: {error}") from error
             raise translate(error, self._session.path) from error
+        self._session.require_files()  # afterwards: what is acknowledged was in the file that people see
 
     def _undo(self, db: sqlite3.Connection) -> None:
         try:
