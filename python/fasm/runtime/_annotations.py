@@ -15,6 +15,7 @@ from fasm.outstanding import Outstanding
 
 __all__ = [
     "Unresolved",
+    "field_names",
     "fields_of",
     "members",
     "name_of",
@@ -30,6 +31,9 @@ _ALIASES = (
     getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
 )
 
+_MARKS = (Annotated, typing_extensions.NotRequired, typing_extensions.Required, typing_extensions.ReadOnly)
+"""What stands around the type of a field and says nothing about its values."""
+
 
 def unwrap(annotation: Any) -> Any:
     """Strips what says nothing about the values: `Annotated`, `Final`, `NewType`, named aliases."""
@@ -42,7 +46,7 @@ def unwrap(annotation: Any) -> Any:
             annotation = substitute(origin.__value__, mapping)
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
-        elif origin is Annotated or (origin in (Final, ClassVar) and get_args(annotation)):
+        elif origin in _MARKS or (origin in (Final, ClassVar) and get_args(annotation)):
             annotation = get_args(annotation)[0]
         else:
             return type(None) if annotation is None else annotation
@@ -106,7 +110,7 @@ def fields_of(annotation: Any) -> dict[str, Any] | None:
     """
     annotation = unwrap(annotation)
     cls = get_origin(annotation) or annotation
-    names = _field_names(cls)
+    names = field_names(cls)
     if names is None:
         return None
     hints = typing_extensions.get_type_hints(cls, include_extras=True)
@@ -153,7 +157,8 @@ def _parts(annotation: Any, path: str, seen: set[Any]) -> Iterator[tuple[str, An
                     yield from _parts(arg, f"{path}[]", seen)
 
 
-def _field_names(cls: Any) -> list[str] | None:
+def field_names(cls: Any) -> list[str] | None:
+    """The names of the fields of a class, in order; None for one without declared fields."""
     if not isinstance(cls, type):
         return None
     if typing_extensions.is_typeddict(cls):

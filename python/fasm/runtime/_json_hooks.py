@@ -98,6 +98,12 @@ def _datetime(text: str) -> datetime:
     return local if local.utcoffset() == value.utcoffset() else local.replace(fold=1)
 
 
+def _date_to_json(value: date) -> str:
+    if type(value) is not date:  # a datetime is one, too, and its time would be lost
+        raise TypeError(f"expected a date, found {value!r}")
+    return value.isoformat()
+
+
 def _timedelta_to_json(value: timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
@@ -121,7 +127,7 @@ SCALARS: dict[type, Scalar] = {
     Fraction: Scalar(str, _from_text(Fraction, "a fraction in a string")),
     UUID: Scalar(str, _from_text(UUID, "a UUID")),
     datetime: Scalar(_datetime_to_json, _from_text(_datetime, "an ISO 8601 date and time")),
-    date: Scalar(date.isoformat, _from_text(date.fromisoformat, "an ISO 8601 date")),
+    date: Scalar(_date_to_json, _from_text(date.fromisoformat, "an ISO 8601 date")),
     time: Scalar(time.isoformat, _from_text(time.fromisoformat, "an ISO 8601 time")),
     timedelta: Scalar(_timedelta_to_json, _timedelta),
 }

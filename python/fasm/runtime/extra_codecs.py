@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections import deque
+from datetime import datetime
 from typing import Any
 
 from fasm.errors import InvalidArgument
-from fasm.runtime._annotations import name_of
+from fasm.runtime._annotations import field_names, name_of
 from fasm.runtime.codec import Codec
 
 __all__ = ["msgspec_codec", "pydantic_codec"]
@@ -94,5 +96,22 @@ class _Outside:
             raise ValueError(f"not a stored {self._name}: {error}") from error
 
     def same(self, value: Any, back: Any, /) -> bool:
-        """Compares what is encoded: the libraries keep notes in their objects that need not come back."""
-        return type(value) is type(back) and self.encode(value) == self.encode(back)
+        """Compares what is encoded: the libraries keep notes in their objects that need not come back.
+
+        Classes are compared too: two of a union, or a class and its subclass, can have the same encoding.
+        """
+        return _same_classes(value, back) and self.encode(value) == self.encode(back)
+
+
+def _same_classes(left: Any, right: Any) -> bool:
+    """Whether two values, and all that can be reached in them in order, are of the same classes."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(_same_classes(left[key], right[key]) for key in left)
+    if isinstance(left, (list, tuple, deque)):
+        return len(left) == len(right) and all(map(_same_classes, left, right))
+    if isinstance(left, (str, bytes, int, float, datetime, type(None))):
+        return True
+    names = field_names(type(left)) or ()
+    return all(_same_classes(getattr(left, name, None), getattr(right, name, None)) for name in names)

@@ -17,6 +17,7 @@ from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from typing_extensions import is_typeddict
 
+from fasm._check import short
 from fasm._native import Fired, Timer
 from fasm.errors import InvalidArgument
 from fasm.outstanding import Outstanding
@@ -38,6 +39,7 @@ from fasm.runtime._json_containers import (
     register_containers,
 )
 from fasm.runtime._json_hooks import SCALARS, enum_hooks
+from fasm.runtime._json_records import register_records
 from fasm.runtime._json_unions import UnionHooks
 from fasm.runtime._misfit import find_misfit
 
@@ -117,6 +119,7 @@ def _converter() -> cattrs.Converter:
         converter.register_structure_hook(cls, lambda data, cls: cls(data["at"]))
     converter.register_unstructure_hook_factory(_has_fields, lambda t: _encode_fields(t, converter))
     converter.register_structure_hook_factory(_has_fields, lambda t: _decode_fields(t, converter))
+    register_records(converter)
     register_containers(converter)
     converter.register_unstructure_hook_factory(_is_union, lambda t: UnionHooks(t, converter).encode)
     converter.register_structure_hook_factory(_is_union, lambda t: UnionHooks(t, converter).decode)
@@ -137,9 +140,17 @@ def _encode_fields(annotation: Any, converter: cattrs.Converter) -> Callable[[An
         name: override(unstruct_hook=converter.get_unstructure_hook(type_))
         for name, type_ in _special_fields(annotation).items()
     }
-    return make_dict_unstructure_fn(
+    encode = make_dict_unstructure_fn(
         annotation, converter, _cattrs_include_init_false=_is_assignable(annotation), **overrides
     )
+    expected = runtime_class(annotation)
+
+    def encode_exactly(value: Any) -> Any:
+        if value.__class__ is not expected:  # of a subclass only the fields of its base would be kept
+            raise TypeError(f"the value is {short(value)}, expected {name_of(annotation)}")
+        return encode(value)
+
+    return encode_exactly
 
 
 def _decode_fields(annotation: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
