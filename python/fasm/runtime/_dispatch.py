@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from fasm._native import Fired, TrackedAction
 from fasm.attempt import Attempt
-from fasm.errors import StoreError
-from fasm.runtime._host import Host, log
+from fasm.runtime._host import ENDS_THE_LOOP, Host, log
 from fasm.runtime._jobs import ResultJob
 from fasm.runtime._outbox import Pending
+from fasm.runtime._told import told
 from fasm.runtime.retry import Permanent, Retry
 from fasm.sim.scenario import NO_REPLY
 
@@ -27,7 +27,7 @@ Execute = Callable[[Any, Attempt], Awaitable[Any] | Any]
 Observe = Callable[[Any], Awaitable[None] | None]
 OnExhausted = Callable[[Any, BaseException], Awaitable[Any] | Any]
 
-_TEXT_LIMIT = 500
+_LATEST = (1 << 63) - 1
 
 
 class NoAnswer(Exception):
@@ -126,7 +126,7 @@ class Dispatcher:
             pending.not_before = 0
         try:
             await instance.keep_up(batch)
-        except StoreError as error:
+        except Exception as error:
             self._free += len(batch)
             instance.stop(error)
             return
@@ -174,9 +174,10 @@ class Dispatcher:
                 raise NoAnswer
             data = host.codecs.result.encode(result)
             host.checks.result(result, data)
-        except asyncio.CancelledError as cancelled:
-            error = cancelled
-        except Exception as raised:
+        except ENDS_THE_LOOP:
+            self._end(pending)
+            raise
+        except BaseException as raised:
             error = raised
         else:
             if scope is not None:
@@ -189,14 +190,12 @@ class Dispatcher:
             scope.end(error)
         task = pending.task
         self._end(pending)
-        if isinstance(error, asyncio.CancelledError):
-            if pending.timed_out:
-                host.metrics.add("timeouts")
-                error = TimeoutError(f"no answer within {host.settings.attempt_timeout_s:g} s")
-                if task is not None:
-                    task.uncancel()
-            elif task is not None and task.cancelling():
-                return  # forgotten, fenced or shut down: no outcome
+        if isinstance(error, asyncio.CancelledError) and pending.timed_out:
+            host.metrics.add("timeouts")
+            error = TimeoutError(f"no answer within {host.settings.attempt_timeout_s:g} s")
+            if task is not None:
+                task.uncancel()
+        # Forgotten, fenced or shut down: no outcome. Else it failed, even if it cancelled itself.
         if not pending.gone and not host.halted and instance.stopped is None:
             host.spawn(self._failed(pending, error))
 
@@ -206,8 +205,14 @@ class Dispatcher:
         self._release()
 
     async def _failed(self, pending: Pending, error: BaseException) -> None:
+        try:
+            await self._note_failure(pending, error)
+        except Exception as failure:  # the instance is tried again, and its action with it: none is forgotten
+            pending.instance.stop(failure)
+
+    async def _note_failure(self, pending: Pending, error: BaseException) -> None:
         host, settings = self._host, self._host.settings
-        pending.error = _text(error)
+        pending.error = told(error)
         log.warning(
             "instance %s: try %d of action %s failed: %s",
             pending.instance.name,
@@ -216,22 +221,19 @@ class Dispatcher:
             pending.error,
             extra=host.extra(pending.instance.name, action_id=pending.action_id, attempt=pending.attempts),
         )
-        try:
-            if isinstance(error, Permanent) or pending.attempts >= settings.attempts:
-                await self._exhausted(pending, error)
-                return
-            host.metrics.add("retries")
-            delay_ms = settings.backoff.delay_ms(pending.attempts, host.jitter)
-            if isinstance(error, Retry) and error.after_s is not None:
-                delay_ms = int(error.after_s * 1_000)
-            pending.attempts += 1
-            pending.counted = True
-            pending.not_before = host.store.now() + delay_ms
-            await pending.instance.keep_up([pending])
-            if not pending.gone and pending.instance.stopped is None:
-                pending.entry = host.timetable.at(pending.not_before, partial(self._enter, pending))
-        except StoreError as failure:
-            pending.instance.stop(failure)
+        if isinstance(error, Permanent) or pending.attempts >= settings.attempts:
+            await self._exhausted(pending, error)
+            return
+        host.metrics.add("retries")
+        delay_ms = settings.backoff.delay_ms(pending.attempts, host.jitter)
+        if isinstance(error, Retry) and error.after_s is not None:
+            delay_ms = int(error.after_s * 1_000)
+        pending.attempts += 1
+        pending.counted = True
+        pending.not_before = min(host.store.now() + delay_ms, _LATEST)
+        await pending.instance.keep_up([pending])
+        if not pending.gone and pending.instance.stopped is None:
+            pending.entry = host.timetable.at(pending.not_before, partial(self._enter, pending))
 
     async def _exhausted(self, pending: Pending, error: BaseException) -> None:
         """No more tries: the result that `on_exhausted` supplies, or a dead letter."""
@@ -243,15 +245,21 @@ class Dispatcher:
                 else error
             )
             try:
-                result = self._on_exhausted(TrackedAction(pending.id, pending.action), cause)
-                if hasattr(result, "__await__"):
-                    result = await result
+                async with asyncio.timeout(self._host.settings.attempt_timeout_s):
+                    result = self._on_exhausted(TrackedAction(pending.id, pending.action), cause)
+                    if hasattr(result, "__await__"):
+                        result = await result
                 if result is not NO_REPLY:
                     data = self._host.codecs.result.encode(result)
+                    self._host.checks.result(result, data)
                     pending.instance.put(ResultJob(pending, result, data))
                     return
-            except Exception as second:
-                reason += f"; on_exhausted raised {_text(second)}"
+            except ENDS_THE_LOOP:
+                raise
+            except BaseException as second:
+                if self._host.halted:
+                    return
+                reason += f"; on_exhausted raised {told(second)}"
         if not pending.gone:
             pending.instance.bury(pending, reason)
             await pending.instance.keep_up([pending])
@@ -279,13 +287,18 @@ class Dispatcher:
         try:
             returned = self._observe(action)  # type: ignore[misc]
             if returned is not None:
-                await returned
-        except Exception as error:
+                async with asyncio.timeout(self._host.settings.attempt_timeout_s):
+                    await returned
+        except ENDS_THE_LOOP:
+            raise
+        except BaseException as error:
+            if self._host.halted:
+                return
             self._host.metrics.add("untracked_failed")
             log.error(
                 "instance %s: observe raised %s for %s; it is not tried again",
                 instance.name,
-                _text(error),
+                told(error),
                 type(action.action).__name__,
                 exc_info=error,
                 extra=self._host.extra(instance.name),
@@ -308,9 +321,3 @@ class Dispatcher:
             _, left = await asyncio.wait(tasks, timeout=grace_s)
             if left:
                 log.error("%d handlers do not stop when they are cancelled; they are left behind", len(left))
-
-
-def _text(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}"
-    clean = text.replace("\0", "").encode(errors="replace").decode()
-    return clean if len(clean) <= _TEXT_LIMIT else clean[: _TEXT_LIMIT - 3] + "..."

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from fasm.runtime._instance import Instance
     from fasm.runtime._tracing import Tracing
 
-__all__ = ["Host", "log"]
+__all__ = ["ENDS_THE_LOOP", "Host", "log"]
 
 log = logging.getLogger("fasm.runtime")
+
+ENDS_THE_LOOP = (KeyboardInterrupt, SystemExit)
+"""What asyncio lets through a task, out of the loop. All else is an outcome of what was tried."""
 
 
 class Host:
@@ -103,10 +106,14 @@ class Host:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def finish(self) -> None:
-        """Waits for the work that nobody else keeps."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+    async def finish(self, grace_s: float) -> None:
+        """Waits for the work that nobody else keeps; cancels what does not end, then leaves it behind."""
+        for late in (False, True):
+            for task in self._tasks if late else ():
+                task.cancel()
+            deadline = self.loop.time() + grace_s
+            while self._tasks and (left_s := deadline - self.loop.time()) > 0:
+                await asyncio.wait(set(self._tasks), timeout=left_s)
 
     def key_hasher(self, instance: str) -> Any:
         """The beginning of the idempotency keys of an instance. What goes in must never change."""

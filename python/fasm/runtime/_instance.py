@@ -9,13 +9,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from fasm._native import Normal, TrackedActionCompleted
-from fasm.errors import Fenced, InvalidArgument, KeyReused, QueueFull, RuntimeClosed, StoreError
+from fasm.errors import FasmError, Fenced, InvalidArgument, KeyReused, QueueFull, RuntimeClosed, StoreError
 from fasm.runtime._commits import Diverged, keep_up, patiently
-from fasm.runtime._host import log
+from fasm.runtime._host import ENDS_THE_LOOP, log
 from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
 from fasm.runtime._outbox import Outbox, Pending
 from fasm.runtime._plain import PlainKeeper
 from fasm.runtime._plan import Plan
+from fasm.runtime._told import told
 from fasm.runtime._transactional import TransactionalKeeper
 from fasm.runtime.receipts import Receipt
 from fasm.stores import KeyRow, Unit
@@ -146,10 +147,16 @@ class Instance:
                 elif type(job) is ReadJob:
                     await self._read(job)
         except asyncio.CancelledError:
-            self.stop(RuntimeClosed("the runtime was closed"))
+            self.stop(
+                RuntimeClosed("the runtime was closed")
+                if self.host.closing
+                else FasmError("stf cancelled the task that runs it, or the event loop ended")
+            )
             raise
-        except Exception as error:
+        except BaseException as error:
             self.stop(error)
+            if isinstance(error, ENDS_THE_LOOP):
+                raise
         finally:
             self._task = None
             self.host.on_progress()
@@ -227,7 +234,7 @@ class Instance:
                 if row is None:
                     raise
         except BaseException as error:
-            job.fail(error)
+            job.fail(self._outcome(error))
             outcome = self._report(error, job.value)
             if scope is not None:
                 scope.end(error, failed=outcome != "rejected", outcome=outcome)
@@ -245,11 +252,19 @@ class Instance:
             if key is not None:
                 self.keys.pop(key, None)
 
+    def _outcome(self, error: BaseException) -> BaseException:
+        """What the caller gets. A cancellation that is not the caller's own would end its task in silence."""
+        if not isinstance(error, asyncio.CancelledError) or self.host.closing:
+            return error
+        found = FasmError("stf was cancelled, by itself or with its task; nothing has happened")
+        found.__cause__ = error
+        return found
+
     def _ends_work(self, error: BaseException) -> bool:
         """Whether an error is more than the outcome of one transition."""
         if isinstance(error, asyncio.CancelledError):  # ours, or thrown by stf for reasons of its own
             return self._task is None or self._task.cancelling() > 0
-        return not isinstance(error, Exception) or isinstance(error, (Fenced, Diverged))
+        return isinstance(error, (Fenced, Diverged, *ENDS_THE_LOOP))
 
     async def _find_key(self, key: str) -> KeyRow | None:
         [row] = await patiently(self.host, lambda: self.host.store.find_keys(self.name, [key]))
@@ -346,7 +361,7 @@ class Instance:
             pending.result_attempts += not interrupted
             due = self._stamp() + settings.backoff.delay_ms(pending.result_attempts, host.jitter)
             pending.not_before = due
-            pending.error = f"{type(error).__name__}: {error}"
+            pending.error = told(error)
             if pending.result_attempts >= settings.result_attempts:
                 self.bury(
                     pending, f"its result was not taken in {pending.result_attempts} tries: {pending.error}"

@@ -15,6 +15,7 @@ from fasm.runtime._digest import effect_digest, state_digest
 from fasm.runtime._host import log
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
+from fasm.runtime._told import told
 from fasm.stores import KeyRow, Loaded, Snapshot, Transition, Unit
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class PlainKeeper:
         except Exception as error:
             raise StoreCorrupt(
                 f"instance {name!r}: the transition to revision {revision} was accepted once and now raises "
-                f"{type(error).__name__}: {error}; the machine changed without a new version, or is random"
+                f"{told(error)}; the machine changed without a new version, or is random"
             ) from error
         self.state = self.state if returned is None else returned
 
@@ -102,7 +103,7 @@ class PlainKeeper:
         except FasmError:
             raise
         except Exception as error:
-            raise RestoreError(f"restore raised {type(error).__name__}: {error}") from error
+            raise RestoreError(f"restore raised {told(error)}") from error
         if self._host.codecs.state.encode(self.state) != self._committed:
             raise RestoreError("restore changed the state, which it may only read")
         return actions
@@ -225,7 +226,7 @@ class PlainKeeper:
                 raise loaded
             await self.load(loaded)
         except Exception as error:
-            raise Diverged(f"the committed state cannot be rebuilt: {error}") from error
+            raise Diverged(f"the committed state cannot be rebuilt: {told(error)}") from error
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from fasm.errors import (
 from fasm.runtime._commits import TRIES, compare, patiently, pause, was_written
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
+from fasm.runtime._told import told
 from fasm.stores import KeyRow, Loaded, TransactionalStore, Transition, Unit
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class TransactionalKeeper:
             except FasmError:
                 raise
             except Exception as error:
-                raise RestoreError(f"restore raised {type(error).__name__}: {error}") from error
+                raise RestoreError(f"restore raised {told(error)}") from error
         return actions
 
     async def run(

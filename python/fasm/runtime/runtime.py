@@ -10,12 +10,20 @@ from typing import Generic, Never, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from fasm._check import invalid
+from fasm._check import invalid, number
 from fasm._native import TrackedAction, UntrackedAction
 from fasm.attempt import Attempt
 from fasm.errors import FasmError, InvalidArgument, RuntimeClosed
 from fasm.machine import StateMachine
 from fasm.runtime._annotations import members
+from fasm.runtime._arguments import (
+    GuardedMetrics,
+    check_functions,
+    check_look,
+    check_machine,
+    check_text,
+    guarded_jitter,
+)
 from fasm.runtime._checks import RoundTrips
 from fasm.runtime._codecs import MachineCodecs, Upgrades, check_upgrades
 from fasm.runtime._commits import patiently
@@ -157,6 +165,11 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             slow_stf_s=slow_stf_s,
             shutdown_s=shutdown_s,
         )
+        check_machine(machine)
+        check_functions(
+            initial=initial, store=store, types=types, codec=codec, upgrades=upgrades, metrics=metrics,
+            jitter=jitter, execute=execute, observe=observe, on_exhausted=on_exhausted,
+        )  # fmt: skip
         self._counting = CountingMetrics()
         self._members = Members()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -172,8 +185,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             checks=RoundTrips(codecs),
             upgrades=upgrades or {},
             settings=settings,
-            metrics=self._counting if metrics is None else metrics,
-            jitter=jitter,
+            metrics=self._counting if metrics is None else GuardedMetrics(metrics),
+            jitter=jitter if jitter is random.random else guarded_jitter(jitter),
             on_progress=self._note_progress,
             on_stop=self._members.note_stop,
         )
@@ -193,6 +206,9 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         if host.initial is None:
             raise invalid("initial", None, "a function that makes the first state")
         first = host.initial()
+        if hasattr(first, "__await__"):
+            getattr(first, "close", lambda: None)()
+            raise invalid("initial", host.initial, "a plain function: it is not awaited")
         host.checks.state.check(first, host.codecs.state.encode(first))
 
     # ---- opening and closing -----------------------------------------------------------------------------
@@ -247,8 +263,12 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         Args:
             shutdown_s: The deadline, in seconds from now. None: as given to the runtime.
         """
+        if shutdown_s is not None:
+            number("shutdown_s", shutdown_s, at_least=0)
         if not self._open or self._host.closing:
             return
+        if asyncio.get_running_loop() is not self._host.loop:
+            raise _elsewhere("close")
         self._host.closing = True
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
         try:
@@ -265,12 +285,15 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         try:
             await host.dispatcher.halt(_WORK_ENDS_S)
             await self._members.halt(_WORK_ENDS_S)
-            await host.finish()
+            await host.finish(_WORK_ENDS_S)
             await self._lease.end()
             await self._pruning.end()
             host.timetable.close()
         finally:
             await host.store.close()
+            for _, turn in self._waiters:  # what did not come to rest never will
+                if not turn.done():
+                    turn.set_exception(RuntimeClosed("the runtime was closed before this was so"))
 
     def _is_quiet(self) -> bool:
         """Whether no handler runs and no input waits."""
@@ -299,14 +322,20 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             RuntimeClosed: The runtime is closed, or was closed before it was this input's turn.
             Exception: `stf` raised it: a bug of the machine. Nothing has happened.
         """
-        found = self._members.find(instance) or await self._find(instance)
+        found = self._members.find(instance)
+        if found is None:
+            found = await self._find(instance)
         host = self._host
         if host.closing:
             raise RuntimeClosed("the runtime is closed")
+        if asyncio.get_running_loop() is not host.loop:
+            raise _elsewhere("submit")
+        if key is not None:
+            check_text("key", key)
         data = host.codecs.value.encode(value)
         host.checks.input(value, data)
         if key is not None:
-            return await self._submit_once(found, value, data, _text("key", key))
+            return await self._submit_once(found, value, data, key)
         caller = None if host.tracing is None else host.tracing.current()
         job = InputJob(value, data, None, host.loop.create_future(), None, caller)
         if found.has_room:
@@ -331,9 +360,14 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         return await job.receipt
 
     async def _find(self, instance: str) -> Instance:
+        self._require_open()
+        if asyncio.get_running_loop() is not self._host.loop:
+            raise _elsewhere("submit")
+        return self._members.find(instance) or await self._members.open(check_text("instance", instance))
+
+    def _require_open(self) -> None:
         if not self._open or self._host.closing:
             raise RuntimeClosed("the runtime is not open")
-        return self._members.find(instance) or await self._members.open(_text("instance", instance))
 
     async def state(self, instance: str = "main") -> S:
         """A copy of the committed state of an instance.
@@ -360,6 +394,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             RuntimeClosed: The runtime is closed.
             Exception: What `look` raises.
         """
+        check_look(look)
         found = await self._find(instance)
         answer = self._host.loop.create_future()
         found.put(ReadJob(look, answer))
@@ -370,11 +405,14 @@ class Runtime(Generic[S, I, Id, A, R, U]):
 
         Raises:
             FasmError: An instance is stopped, so that this may never be: see `stopped`.
+            RuntimeClosed: The runtime was closed before.
         """
         await self._until(self._is_drained)
 
     def _is_drained(self) -> bool:
         stopped = self.stopped
+        if self._host.halted:
+            raise RuntimeClosed("the runtime was closed before all was drained")
         if stopped:
             name, error = next(iter(stopped.items()))
             raise FasmError(f"{len(stopped)} instances are stopped, such as {name!r}: {error}") from error
@@ -398,6 +436,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         Raises:
             StoreCorrupt: One cannot be read.
         """
+        self._require_open()
         return await dead_letters(self._host)
 
     async def revive(self, instance: str, id: Id) -> None:
@@ -415,7 +454,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         Raises:
             Exception: Why it still does not run.
         """
-        await self._members.restart(instance)
+        self._require_open()
+        await self._members.restart(check_text("instance", instance))
 
     # ---- waiting -----------------------------------------------------------------------------------------
 
@@ -454,7 +494,8 @@ async def _uncancelled(task: asyncio.Task[None]) -> None:
         raise cancelled
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise invalid(name, value, "a text that is not empty")
-    return value
+def _elsewhere(name: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"{name}: called on another event loop than the one that the runtime was opened on; from another "
+        f"thread use asyncio.run_coroutine_threadsafe(runtime.{name}(...), loop)"
+    )
