@@ -6,11 +6,14 @@ transition that takes its result are in one trace in whatever process they run, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
+
+from fasm.runtime._told import told
 
 if TYPE_CHECKING:
     from fasm.attempt import Attempt
@@ -48,9 +51,10 @@ class Scope:
         for name, value in attributes.items():
             self.span.set_attribute(f"fasm.{name}", value)
         if error is not None:
-            self.span.record_exception(error)
+            with contextlib.suppress(Exception):  # an error that cannot be told must not hide the outcome
+                self.span.record_exception(error)
             if failed:
-                self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+                self.span.set_status(Status(StatusCode.ERROR, told(error)))
         self.span.end()
 
 
