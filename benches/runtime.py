@@ -1,109 +1,152 @@
-"""How fast the durable runtime is: `python benches/runtime.py [--store sqlite|memory] [--seconds 3]`.
+"""How fast the durable runtime is: `python benches/runtime.py [--rounds 5] [--seconds 1]`.
 
-Each input makes a transition that emits one tracked action; its handler answers at once, and a second
-transition takes the answer. Both are durable units: with SQLite, `synchronous=FULL`. A *caller* awaits each
-receipt before the next input. Latency is from `submit` to its receipt.
+Rates are medians over rounds, in which all rows take turns. The workloads are in `runtime_workloads`: in a
+*chain* every transition emits one tracked action. Stores are as by default: SQLite with `synchronous=FULL`,
+PostgreSQL on one connection (it needs FASM_TEST_POSTGRES_DSN). The bare floor of the same statements, without
+runtime and event loop, is measured in the same rounds, and so is DBOS, if it is installed: 50 trivial steps a
+workflow, its SQLite file in WAL mode. `--only rates|growth` leaves the other half out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import secrets
 import statistics
 import tempfile
-import time
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fasm import Actions, Attempt, Input, Normal, TrackedAction, TrackedActionCompleted
-from fasm.runtime import Runtime
-from fasm.stores import MemoryStore, SqliteStore, Store
+import runtime_dbos
+import runtime_floor
+import runtime_growth
+from runtime_workloads import Measured, chain, input_and_answer
+
+from fasm.stores import MemoryStore, PostgresStore, SqliteStore, Store
+
+Workload = Callable[[Store, int, float], Awaitable[Measured]]
+
+RUNTIME_ROWS: list[tuple[str, int, Workload]] = [
+    (kind, instances, workload)
+    for workload in (chain, input_and_answer)
+    for kind, instances in (("sqlite", 1), ("sqlite", 32), ("postgres", 32), ("memory", 32))
+]
+WITHOUT_SERVER = "FASM_TEST_POSTGRES_DSN" not in os.environ
 
 
-@dataclass(frozen=True)
-class Go:
-    amount: int
+async def run_here(kind: str, instances: int, workload: Workload, seconds: float) -> Measured:
+    """One measurement of the runtime on a fresh store."""
+    with tempfile.TemporaryDirectory(dir=".") as directory:
+        if kind == "sqlite":
+            return await workload(SqliteStore(Path(directory) / "bench.db"), instances, seconds)
+        if kind == "memory":
+            return await workload(MemoryStore(), instances, seconds)
+        schema = f"bench_{secrets.token_hex(4)}"
+        try:
+            store = PostgresStore(os.environ["FASM_TEST_POSTGRES_DSN"], schema=schema)
+            return await workload(store, instances, seconds)
+        finally:
+            await drop(schema)
 
 
-@dataclass(frozen=True)
-class Ping:
-    amount: int
+async def drop(schema: str) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(os.environ["FASM_TEST_POSTGRES_DSN"])
+    await connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+    await connection.close()
 
 
-@dataclass(frozen=True)
-class Pong:
-    amount: int
+class Rates:
+    """The medians of what the rounds gave."""
+
+    def __init__(self) -> None:
+        self.runtime: dict[tuple[str, int, str], list[Measured]] = {}
+        self.others: dict[tuple[str, str, int], list[float]] = {}
+
+    def round(self, seconds: float) -> None:
+        for kind, instances, workload in RUNTIME_ROWS:
+            if kind == "postgres" and WITHOUT_SERVER:
+                continue
+            found = asyncio.run(run_here(kind, instances, workload, seconds))
+            self.runtime.setdefault((kind, instances, workload.__name__), []).append(found)
+        self._add("disk", "fdatasync", 1, runtime_floor.disk(seconds / 2))
+        kinds = ["sqlite"] if WITHOUT_SERVER else ["sqlite", "postgres"]
+        for kind in kinds:
+            for batch in (1, 32):
+                self._add("floor", kind, batch, getattr(runtime_floor, kind)(batch, seconds / 2))
+        for kind in kinds:
+            for workflows in (1, 4, 32):
+                self._add("DBOS", kind, workflows, runtime_dbos.steps_per_second(kind, workflows, seconds))
+
+    def _add(self, what: str, kind: str, number: int, rate: float | None) -> None:
+        if rate is not None:
+            self.others.setdefault((what, kind, number), []).append(rate)
+
+    def show(self) -> None:
+        for (kind, instances, workload), all_found in self.runtime.items():
+            m = Measured(*[statistics.median(column) for column in zip(*all_found, strict=True)])
+            print(
+                f"{kind:8} {instances:3} instances, {workload:16} {m.emitting:8,.0f} emitting transitions/s "
+                f"{m.units:8,.0f} units/s  p50 {m.p50_ms:5.2f}  p99 {m.p99_ms:5.2f} ms  "
+                f"{m.cpu_us:5.1f} us of CPU per unit"
+            )
+        for (what, kind, number), rates in self.others.items():
+            print(f"{what:8} {kind:9} {number:3} at once {statistics.median(rates):10,.0f}/s")
+        self._show_ratios()
+
+    def _show_ratios(self) -> None:
+        for kind in ("sqlite", "postgres"):
+            for instances in (1, 32):
+                ours = self.runtime.get((kind, instances, "chain"))
+                theirs = [
+                    statistics.median(rates)
+                    for (what, where, number), rates in self.others.items()
+                    if (what, where) == ("DBOS", kind) and (number == 1) == (instances == 1)
+                ]
+                floor = self.others.get(("floor", kind, instances))
+                if ours is None:
+                    continue
+                rate = statistics.median(one.units for one in ours)
+                if floor is not None:
+                    part = rate / statistics.median(floor)
+                    print(f"chain / floor on {kind}, {instances} at once: {part:.2f}")
+                if theirs:
+                    times = rate / max(theirs)
+                    print(f"chain / best DBOS on {kind}, {instances} at once: {times:.1f}")
 
 
-@dataclass
-class State:
-    next_id: int = 1
-    pending: dict[int, int] = field(default_factory=dict)
-    total: int = 0
-
-
-class Machine:
-    async def stf(self, state: State, event: Input[Go, int, Pong], actions: Actions[int, Ping]) -> None:
-        match event:
-            case Normal(go):
-                id = state.next_id
-                actions.tracked(id, Ping(go.amount))
-                state.pending[id] = go.amount
-                state.next_id = id + 1
-            case TrackedActionCompleted(id, pong):
-                del state.pending[id]
-                state.total += pong.amount
-
-    async def restore(self, state: State, actions: Actions[int, Ping]) -> None:
-        for id, amount in state.pending.items():
-            actions.tracked(id, Ping(amount))
-
-
-async def execute(action: TrackedAction[int, Ping], attempt: Attempt) -> Pong:
-    return Pong(action.action.amount)
-
-
-async def caller(
-    runtime: Runtime[State, Go, int, Ping, Pong], instance: str, end: float, took: list[float]
-) -> None:
-    while (started := time.perf_counter()) < end:
-        await runtime.submit(Go(1), instance=instance)
-        took.append(time.perf_counter() - started)
-
-
-async def measure(store: Store, instances: int, callers: int, seconds: float) -> None:
-    async with Runtime(Machine(), initial=State, store=store, execute=execute) as runtime:
-        names = [f"instance-{i}" for i in range(instances)]
-        await asyncio.gather(*[runtime.submit(Go(1), instance=name) for name in names])
-        await runtime.drain()
-        took: list[float] = []
-        started, cpu = time.perf_counter(), time.process_time()
-        end = started + seconds
-        await asyncio.gather(*[caller(runtime, name, end, took) for name in names for _ in range(callers)])
-        await runtime.drain()
-        lasted, cpu = time.perf_counter() - started, time.process_time() - cpu
-    cuts = statistics.quantiles(took, n=100)
-    print(
-        f"{instances:5} instances x {callers} callers: {len(took) / lasted:9,.0f} emitting transitions/s, "
-        f"{2 * len(took) / lasted:9,.0f} units/s, "
-        f"p50 {cuts[49] * 1e3:6.2f} ms, p99 {cuts[98] * 1e3:6.2f} ms, "
-        f"{cpu / len(took) / 2 * 1e6:5.1f} us of CPU per unit"
+def show_growth(transitions: int) -> None:
+    small, large = (
+        statistics.median(runtime_growth.in_process("state", size) for _ in range(3))
+        for size in (10_000, 10_000_000)
     )
+    print(
+        f"state of 10 kB / 10 MB, snapshot_every=1000: {small:.0f} / {large:.0f} us per transition,", end=" "
+    )
+    print(f"{large / small:.2f} times")
+    for instances in (1, 100):
+        took_s = statistics.median(runtime_growth.in_process("restart", instances) for _ in range(3))
+        print(f"restart with 100,000 pending actions in {instances} instances: {took_s:.2f} s")
+    for mark in runtime_growth.in_process("memory", transitions):
+        print(", ".join(f"{name} {value:,.0f}" for name, value in mark.items()))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", choices=["sqlite", "memory"], default="sqlite")
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--instances", type=int, nargs="*", default=[1, 32, 256])
-    parser.add_argument("--callers", type=int, default=1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--transitions", type=int, default=1_000_000, help="of the memory row")
+    parser.add_argument("--only", choices=["rates", "growth"])
     options = parser.parse_args()
-    for instances in options.instances:
-        with tempfile.TemporaryDirectory() as directory:
-            store: Store = MemoryStore()
-            if options.store == "sqlite":
-                store = SqliteStore(Path(directory) / "bench.db")
-            asyncio.run(measure(store, instances, options.callers, options.seconds))
+    if options.only != "growth":
+        rates = Rates()
+        for _ in range(options.rounds):
+            rates.round(options.seconds)
+        rates.show()
+    if options.only != "rates":
+        show_growth(options.transitions)
 
 
 if __name__ == "__main__":
