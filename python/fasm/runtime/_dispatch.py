@@ -140,7 +140,8 @@ class Dispatcher:
         self._free += 1
         if self._waiting:
             self.pump()
-        self._host.on_progress()
+        if self.running == 0:  # before that, nobody who waits for an end can be told anything
+            self._host.on_progress()
 
     # ---- one try -----------------------------------------------------------------------------------------
 

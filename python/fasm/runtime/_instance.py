@@ -168,7 +168,8 @@ class Instance:
             return False
         self._bell = bell = host.loop.create_future()
         host.resting += 1
-        host.on_progress()
+        if host.dispatcher.running == 0:
+            host.on_progress()
         try:
             await bell
         finally:
