@@ -83,6 +83,29 @@ def test_a_broken_transition_raises_its_error_and_is_undone(caplog: pytest.LogCa
     assert "stf broke on Break: RuntimeError: a bug" in caplog.text
 
 
+def test_an_stf_that_raises_no_exception_proper_is_broken_and_blocks_nobody() -> None:
+    class Outcome(BaseException):
+        pass
+
+    class Odd(Payments):
+        def take(self, state: Any, value: Any, actions: Any) -> None:
+            super().take(state, value, actions)
+            if value == Pay(7):
+                raise Outcome
+
+    async def main() -> None:
+        async with bank(machine=Odd()) as runtime:
+            receipts = await asyncio.gather(
+                *[runtime.submit(Pay(amount)) for amount in (6, 7, 8)], return_exceptions=True
+            )
+            await runtime.drain()
+            assert [type(receipt).__name__ for receipt in receipts] == ["Receipt", "Outcome", "Receipt"]
+            assert sorted((await runtime.state()).paid) == [6, 8]
+            assert runtime.counts["broken"] == 1
+
+    run(main())
+
+
 def test_a_rejection_that_changed_the_state_is_undone_loudly(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with bank() as runtime:

@@ -86,6 +86,49 @@ def test_a_graceful_end_hands_over_at_once() -> None:
     run(main())
 
 
+def test_a_process_that_drains_keeps_its_lease_and_claims_nothing_more() -> None:
+    """Its handlers may go on for long; meanwhile another owner dies, and a third process takes over."""
+
+    async def slow(call: Call) -> Charged:
+        await asyncio.sleep(20 * LEASE_S)
+        return Charged()
+
+    async def main() -> None:
+        store, world = shared(), World(slow)
+        draining = await bank(store, world, attempt_timeout_s=None, shutdown_s=1e6).__aenter__()
+        await draining.submit(Pay(5), instance="mine")
+        other = store.peer()
+        dead = await opened(other, World(never))
+        await dead.submit(Pay(6), instance="left")
+        await settle()
+        closing = asyncio.create_task(draining.close())
+        await settle()
+        other.kill()
+        await asyncio.sleep(5 * LEASE_S)
+        assert [one.name for one in draining._members.ready()] == ["mine"]
+        async with bank(store.peer(), World(answers)) as third:
+            await third.drain()
+            assert (await third.state("left")).paid == [6]
+            with pytest.raises(NotOwner):
+                await third.state("mine")
+            await closing
+            assert (await third.state("mine")).paid == [5]
+        assert len(world.calls) == 1
+
+    run(main())
+
+
+def test_every_start_is_an_owner_of_its_own() -> None:
+    async def main() -> None:
+        store, owners = shared(), set()
+        for _ in range(3):
+            async with bank(store):
+                owners.add(store.owner)
+        assert len(owners) == 3
+
+    run(main())
+
+
 class Paused:
     """A store handle whose process stands still: nothing it does gets through until it wakes."""
 

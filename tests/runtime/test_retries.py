@@ -14,6 +14,8 @@ from tests.runtime.bank import (
     Call,
     Charge,
     Charged,
+    Check,
+    NotSeen,
     Pay,
     Say,
     World,
@@ -296,6 +298,67 @@ def test_tries_that_end_in_a_crash_are_counted_too() -> None:
     world.answer = fails(99)
     run(last(store.peer(), world))
     assert [call.number for call in world.calls] == [1, 2, 3, 4]
+
+
+def test_a_handler_that_always_kills_its_process_ends_as_a_dead_letter() -> None:
+    """Nothing ever fails in these lives, so the limit must hold when a try begins."""
+    store, world = memory(), World(never)
+
+    async def life(store: MemoryStore, *, first: bool = False) -> list[Any]:
+        runtime = await opened(store, world, attempts=3)
+        if first:
+            await runtime.submit(Pay(5))
+        await settle()
+        await runtime.submit(Say("still here"))
+        letters: list[Any] = await runtime.dead_letters()
+        store.kill()
+        return letters
+
+    assert run(life(store, first=True)) == []
+    for _ in range(3):
+        store = store.peer()
+        assert run(life(store)) == []
+    store = store.peer()
+    [letter] = run(life(store))
+    assert "process ended" in letter.reason
+    assert [call.number for call in world.calls] == [1, 2, 3, 4]
+
+
+def test_an_action_that_may_be_tried_once_is_tried_though_its_process_ended_before() -> None:
+    store, world = memory(), World()
+
+    async def before() -> None:
+        runtime = await opened(store, world, attempts=1, handlers=1)
+        world.answer = never
+        await runtime.submit(Pay(5))
+        await runtime.submit(Pay(6))  # counted by its commit, and no handler is free
+        await settle()
+        store.kill()
+
+    async def after() -> None:
+        world.answer = lambda call: NotSeen() if call.action == Check() else Charged()
+        async with bank(store.peer(), world, attempts=1) as runtime:
+            await runtime.drain()
+            assert (await runtime.state()).paid == [5, 6]
+
+    run(before())
+    run(after())
+
+
+class Outcome(BaseException):
+    """As the exceptions of test tools and other event loops are: no `Exception`."""
+
+
+def test_a_handler_that_raises_no_exception_proper_has_failed_too() -> None:
+    async def main() -> None:
+        world = World(fails(2, Outcome()))  # type: ignore[arg-type]
+        async with bank(world=world, handlers=1) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.submit(Pay(6))
+            await runtime.drain()
+            assert sorted((await runtime.state()).paid) == [5, 6]
+
+    run(main())
 
 
 def test_the_attempts_are_in_the_outbox_before_a_try_begins() -> None:

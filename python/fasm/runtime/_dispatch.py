@@ -37,6 +37,13 @@ class NoAnswer(Exception):
         return "no reply"
 
 
+class ProcessEnded(Exception):
+    """Why an action gets no more tries whose last ones ended with their process."""
+
+    def __str__(self) -> str:
+        return "its process ended during the last try"
+
+
 class Dispatcher:
     """Runs handlers, a bounded number at a time, each in a task of its own.
 
@@ -114,6 +121,9 @@ class Dispatcher:
                 self._free -= 1
                 if item.counted:
                     self._launch(item)
+                elif item.attempts > self._host.settings.attempts:
+                    self._free += 1
+                    self._host.spawn(self._give_up(item))
                 else:
                     uncounted.setdefault(item.instance, []).append(item)
         for instance, batch in uncounted.items():
@@ -135,6 +145,18 @@ class Dispatcher:
                 self._free += 1
             else:
                 self._launch(pending)
+
+    async def _give_up(self, pending: Pending) -> None:
+        """Ends the tries of an action during which the process ended again and again.
+
+        The last try that is allowed may have been counted and not begun, so there was one more.
+        """
+        error = ProcessEnded()
+        pending.error = _text(error)
+        try:
+            await self._exhausted(pending, error)
+        except StoreError as failure:
+            pending.instance.stop(failure)
 
     def _release(self) -> None:
         self._free += 1
