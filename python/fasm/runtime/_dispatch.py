@@ -122,8 +122,9 @@ class Dispatcher:
                 if item.counted:
                     self._launch(item)
                 elif item.attempts > self._host.settings.attempts:
+                    # One more than allowed, for the last may have been counted and not begun.
                     self._free += 1
-                    self._host.spawn(self._give_up(item))
+                    self._host.spawn(self._failed(item, ProcessEnded()))
                 else:
                     uncounted.setdefault(item.instance, []).append(item)
         for instance, batch in uncounted.items():
@@ -145,18 +146,6 @@ class Dispatcher:
                 self._free += 1
             else:
                 self._launch(pending)
-
-    async def _give_up(self, pending: Pending) -> None:
-        """Ends the tries of an action during which the process ended again and again.
-
-        The last try that is allowed may have been counted and not begun, so there was one more.
-        """
-        error = ProcessEnded()
-        pending.error = _text(error)
-        try:
-            await self._exhausted(pending, error)
-        except StoreError as failure:
-            pending.instance.stop(failure)
 
     def _release(self) -> None:
         self._free += 1
