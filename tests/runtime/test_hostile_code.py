@@ -302,7 +302,7 @@ def test_another_event_loop_is_refused_and_harms_nothing() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("bad", ["a\0b", "\ud800", "", 3])
+@pytest.mark.parametrize("bad", ["a\0b", "\ud800", "", 3, "x" * 1_001, "ä" * 501])
 @pytest.mark.parametrize("name", ["key", "instance"])
 def test_text_that_no_store_keeps_is_refused_before_anything_runs(name: str, bad: Any) -> None:
     async def main() -> None:

@@ -17,6 +17,9 @@ __all__ = ["GuardedMetrics", "check_functions", "check_look", "check_machine", "
 
 _STORE = "a store, such as SqliteStore(path), PostgresStore(dsn) or MemoryStore()"
 
+_LONGEST = 1_000
+"""Bytes. PostgreSQL cannot keep much more of a name and a key, or a name and an id, in one index row."""
+
 
 def check_machine(machine: object) -> None:
     """Refuses what has no `stf` and `restore`."""
@@ -84,6 +87,8 @@ def check_text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise invalid(name, value, "a text that is not empty")
     _check.text(name, value)
+    if len(value) > _LONGEST or len(value.encode()) > _LONGEST:
+        raise invalid(name, value, f"a text of at most {_LONGEST:,} bytes")
     return value
 
 

@@ -314,7 +314,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
 
         Raises:
             TransitionError: The machine rejected the input. It left no trace, its key included.
-            InvalidArgument: The value is not of the annotated type, or the instance or key is no text.
+            InvalidArgument: The value is not of the annotated type, or the instance or key is no text of 1
+                to 1,000 bytes.
             KeyReused: Another input came under this key before.
             QueueFull: Too many inputs wait, and `when_full` is "raise".
             NotOwner: Another process runs the instance.
