@@ -359,3 +359,28 @@ def test_a_large_batch_and_large_values_fit(postgres_dsn: str, postgres_schema: 
 def test_wrong_arguments_are_named(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidArgument, match=f"^{named}: got"):
         PostgresStore(**{"dsn": "postgresql://nowhere", **arguments})
+
+
+def test_settings_of_the_server_may_be_given_but_not_those_that_consistency_rests_on(
+    postgres_dsn: str, postgres_schema: str
+) -> None:
+    settings = {"search_path": "elsewhere", "statement_timeout": "0"}
+
+    async def main() -> list[Any]:
+        plain = PostgresStore(
+            postgres_dsn, schema=postgres_schema, statement_timeout_s=7, options={"server_settings": settings}
+        )
+        store = plain.transactional(lambda connection: connection)
+        async with opened(store):
+            claim = await own(store, "eu")
+            async with store.begin("eu", claim.epoch) as transaction:
+                names = ("search_path", "statement_timeout")
+                return [await transaction.state.fetchval(f"SHOW {name}") for name in names]
+
+    assert asyncio.run(main()) == ["elsewhere", "7s"]
+
+
+@pytest.mark.parametrize("options", [3, {"dsn": "x"}, {1: 2}, {"server_settings": "search_path=x"}])
+def test_options_that_cannot_be_passed_on_are_refused(options: Any) -> None:
+    with pytest.raises(InvalidArgument, match="options: got"):
+        PostgresStore("postgresql://localhost/x", options=options)

@@ -8,12 +8,21 @@ from inspect import Parameter, signature
 from typing import Any
 
 from fasm._check import invalid
+from fasm.errors import InvalidArgument
 from fasm.runtime._host import log
 from fasm.runtime.machine_types import MachineTypes
 from fasm.runtime.metrics import Metrics
 from fasm.stores import _check
 
-__all__ = ["GuardedMetrics", "check_functions", "check_look", "check_machine", "check_text", "guarded_jitter"]
+__all__ = [
+    "GuardedMetrics",
+    "check_functions",
+    "check_look",
+    "check_machine",
+    "check_text",
+    "elsewhere",
+    "guarded_jitter",
+]
 
 _STORE = "a store, such as SqliteStore(path), PostgresStore(dsn) or MemoryStore()"
 
@@ -133,3 +142,11 @@ def guarded_jitter(jitter: Callable[[], float]) -> Callable[[], float]:
         return 1.0
 
     return draw
+
+
+def elsewhere(name: str) -> InvalidArgument:
+    """The error for a call from another event loop, whose futures would never wake it."""
+    return InvalidArgument(
+        f"{name}: called on another event loop than the one that the runtime was opened on; from another "
+        f"thread use asyncio.run_coroutine_threadsafe(runtime.{name}(...), loop)"
+    )

@@ -217,6 +217,8 @@ class Dispatcher:
         self._release()
 
     async def _failed(self, pending: Pending, error: BaseException) -> None:
+        if pending.gone or pending.instance.stopped is not None:  # the end of the loop cancels everything
+            return
         try:
             await self._note_failure(pending, error)
         except Exception as failure:  # the instance is tried again, and its action with it: none is forgotten

@@ -22,6 +22,7 @@ from fasm.runtime._arguments import (
     check_look,
     check_machine,
     check_text,
+    elsewhere,
     guarded_jitter,
 )
 from fasm.runtime._checks import RoundTrips
@@ -268,7 +269,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         if not self._open or self._host.closing:
             return
         if asyncio.get_running_loop() is not self._host.loop:
-            raise _elsewhere("close")
+            raise elsewhere("close")
         self._host.closing = True
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
         try:
@@ -330,7 +331,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         if host.closing:
             raise RuntimeClosed("the runtime is closed")
         if asyncio.get_running_loop() is not host.loop:
-            raise _elsewhere("submit")
+            raise elsewhere("submit")
         if key is not None:
             check_text("key", key)
         data = host.codecs.value.encode(value)
@@ -363,7 +364,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def _find(self, instance: str) -> Instance:
         self._require_open()
         if asyncio.get_running_loop() is not self._host.loop:
-            raise _elsewhere("submit")
+            raise elsewhere("submit")
         return self._members.find(instance) or await self._members.open(check_text("instance", instance))
 
     def _require_open(self) -> None:
@@ -493,10 +494,3 @@ async def _uncancelled(task: asyncio.Task[None]) -> None:
     task.result()
     if cancelled is not None:
         raise cancelled
-
-
-def _elsewhere(name: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"{name}: called on another event loop than the one that the runtime was opened on; from another "
-        f"thread use asyncio.run_coroutine_threadsafe(runtime.{name}(...), loop)"
-    )

@@ -48,7 +48,9 @@ class Address:
         except ImportError as error:
             raise StoreError("PostgresStore needs asyncpg: pip install 'fasm-py[postgres]'") from error
         timeout_ms = str(int(self.statement_timeout_s * 1_000))
+        arguments: dict[str, Any] = {"timeout": self.connect_timeout_s, **self.options}
         wanted = {
+            **(arguments.pop("server_settings", None) or {}),  # below: what consistency rests on comes last
             "statement_timeout": timeout_ms,
             "lock_timeout": timeout_ms,
             "idle_in_transaction_session_timeout": str(int(self.deadline_s * 1_000)),
@@ -56,7 +58,6 @@ class Address:
             **settings,
             **self.settings,
         }
-        arguments: dict[str, Any] = {"timeout": self.connect_timeout_s, **self.options}
         try:
             return await asyncpg.connect(self.dsn, server_settings=wanted, **arguments)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -63,7 +63,8 @@ class PostgresStore(Store):
         statement_timeout_s: The longest that one statement may take or wait for a lock.
         connect_timeout_s: The longest that connecting may take.
         max_batch: The most units in one statement.
-        options: More arguments of `asyncpg.connect`, such as `ssl` or `password`.
+        options: More arguments of `asyncpg.connect`, such as `ssl`, `password` or `server_settings`, where
+            `{"search_path": "shop"}` says where tables of your own are looked for.
 
     Example:
         ```python
@@ -94,7 +95,7 @@ class PostgresStore(Store):
             dsn,
             number("statement_timeout_s", statement_timeout_s, at_least=0, above=True, at_most=86_400),
             number("connect_timeout_s", connect_timeout_s, at_least=0, above=True, at_most=86_400),
-            dict(options or {}),
+            _options(options),
         )
         self._max_batch = integer("max_batch", max_batch, at_least=1)
         self._script = ""
@@ -352,3 +353,16 @@ async def _close(
         await control.close()
     if reader is not None:
         await reader.close()
+
+
+def _options(options: object) -> dict[str, Any]:
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+        raise invalid("options", options, "a dict of arguments of asyncpg.connect")
+    if "dsn" in options:
+        raise invalid("options", options, "no dsn: it has an argument of its own")
+    settings = options.get("server_settings")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise invalid("options", options, "server_settings to be a dict of str")
+    return dict(options)
