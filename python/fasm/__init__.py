@@ -26,6 +26,7 @@ from fasm.machine import Action, ActionsContainer, Input, StateMachine, Transact
 from fasm.outstanding import Outstanding
 from fasm.sim.explore import explore
 from fasm.sim.faults import Faults
+from fasm.sim.interrupt import interrupt
 from fasm.sim.laws import Laws
 from fasm.sim.marks import always, settled, sometimes, source
 from fasm.sim.once import once
@@ -78,6 +79,7 @@ __all__ = [
     "always",
     "checkpoint",
     "explore",
+    "interrupt",
     "once",
     "replay",
     "settled",

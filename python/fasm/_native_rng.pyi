@@ -1,4 +1,4 @@
-from collections.abc import Iterable, MutableSequence
+from collections.abc import Iterable, MutableSequence, Sequence
 from typing import Any, Protocol, SupportsFloat, SupportsIndex, final
 
 from typing_extensions import TypeVar
@@ -36,6 +36,24 @@ class Rng:
     """
 
     def __new__(cls, seed: int) -> Rng: ...
+    @staticmethod
+    def from_choices(draws: Sequence[int], /) -> Rng:
+        """Makes a generator that gives recorded choices again, as the code of a `Failure` does.
+
+        Args:
+            draws: One int per draw, from 0 to 2**64 - 1: which of the choices it takes, counted from the
+                simplest. One that is too large takes the last choice. After them every draw takes the first.
+
+        Raises:
+            InvalidArgument: `draws` is no sequence of such ints.
+
+        Example:
+            >>> from fasm import Rng
+            >>> rng = Rng.from_choices([4, 2])
+            >>> rng.randint(1, 100), rng.choice("abc"), rng.randint(1, 100)
+            (5, 'c', 1)
+        """
+
     def next_u32(self) -> int:
         """Gives the next 32 bits of the raw stream.
 

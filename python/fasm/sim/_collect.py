@@ -120,6 +120,7 @@ def make_failure(explained: Explained, count: int) -> Failure:
         original_steps=broken.steps,
         drawn=broken.drawn,
         likely=explained.likely,
+        code=explained.code,
         repro=explained.repro,
         replay=explained.replay,
     )

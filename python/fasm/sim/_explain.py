@@ -26,6 +26,7 @@ class Explained:
         repro: The file that was written, if one was.
         replay: The command that replays it.
         likely: From which step on it had become likely.
+        code: The steps as Python code.
     """
 
     broken: Broken
@@ -38,6 +39,7 @@ class Explained:
     repro: str | None = None
     replay: str = ""
     likely: Likelihood | None = None
+    code: str = ""
 
 
 def explain(session: Session, broken: Broken) -> Explained:

@@ -76,6 +76,9 @@ def failure_lines(failure: Failure, paint: Paint = PLAIN) -> Iterator[str]:
         yield from _indented(_cut(timeline))
     if failure.likely is not None:
         yield str(failure.likely)
+    if failure.code:
+        yield paint("head", "as code:")
+        yield from _indented(_cut(failure.code.splitlines()))
     if failure.replay:
         yield f"replay: {failure.replay}"
 

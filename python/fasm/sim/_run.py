@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fasm.errors import SimulationFailed
+from fasm.sim._code import with_code
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
@@ -153,6 +154,7 @@ class Run:
             explained, note = store_failure(session, explain(session, group[0]))
             self._notes += [note] if note is not None else []
             self.explained[name] = explained  # stored and at hand, whatever ends what follows
+            explained = with_code(session, explained)
             self.explained[name] = with_likelihood(session, explained)
             if explained.cut_short is not None:
                 raise explained.cut_short

@@ -9,6 +9,7 @@ from typing import Final
 
 from fasm import _native
 from fasm.errors import InvalidArgument
+from fasm.sim._code import with_code
 from fasm.sim._explain import Explained
 from fasm.sim._replay import fault_kinds, replay_once, session_for
 from fasm.sim._repro_file import Repro
@@ -122,13 +123,14 @@ def _replay_one(
     stored: Stored,
 ) -> None:
     try:
-        replayed = replay_once(session_for(plan, options, repro, bridge), repro)
+        session = session_for(plan, options, repro, bridge)
+        replayed = replay_once(session, repro)
     except InvalidArgument as error:
         stored.notes.append(f"a stored failure was passed over: {path.as_posix()}: {error}")
         return
     if replayed.explained is not None:
         found = replace(replayed.explained, repro=path.as_posix(), replay=replay_line(path, target))
-        stored.failures.append(found)
+        stored.failures.append(with_code(session, found))
         return
     place = retire(path)
     if place is None:

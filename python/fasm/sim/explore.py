@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fasm import _check, _native
 from fasm.errors import SimulationFailed
+from fasm.sim._code import with_code
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._explain import Explained
 from fasm.sim._session import Broken, Session, make_spec
@@ -127,7 +128,7 @@ def _explore(session: Session, limits: tuple[Any, ...], notes: list[str], starte
     failures: tuple[Failure, ...] = ()
     if found["failure"] is not None:
         explained, note = store_failure(session, _explained(session, found))
-        failures = (make_failure(explained, 1),)
+        failures = (make_failure(with_code(session, explained), 1),)
         notes += [note] if note is not None else []
     return _report(session, found, failures, tuple(notes), time.perf_counter() - started)
 

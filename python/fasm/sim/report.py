@@ -102,6 +102,9 @@ class Failure:
         timeline: The same as lines of text.
         likely: From which of these steps on the failure had become likely; None where that was not tried, as
             in a replay. Not compared: a clock may end the search.
+        code: The steps as Python code to be pasted. Where a few lines show the fault, they call the machine,
+            and with it the scenario if the law is about the world; else they replay the file. Empty where
+            there is neither.
         replay: The one line that replays it.
         drawn: What a swarm seed had drawn: weight by source, rate by fault.
     """
@@ -117,6 +120,7 @@ class Failure:
     steps: tuple[Step, ...] = ()
     timeline: tuple[str, ...] = ()
     likely: Likelihood | None = field(default=None, compare=False)
+    code: str = ""
     replay: str = ""
     drawn: Mapping[str, float] = field(default_factory=dict[str, float])
 

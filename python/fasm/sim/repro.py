@@ -17,7 +17,9 @@ from typing import Any
 from fasm import _check
 from fasm.errors import InvalidArgument, SimulationFailed
 from fasm.sim._bridge import LoopBridge
+from fasm.sim._code import with_code
 from fasm.sim._collect import make_failure, make_report, totals_of
+from fasm.sim._explain import Explained
 from fasm.sim._pytest_file import as_pytest
 from fasm.sim._replay import Replayed, options_for, replay_once, session_for, state_error
 from fasm.sim._repro_file import Repro, from_text
@@ -104,9 +106,12 @@ def replay_with(
 
     needs_loop = repro.event_loop and bridge is None
     session, replayed = _on_loop(plan, run) if needs_loop else run(bridge)
+    if replayed.explained is not None:
+        explained = replayed.explained
+        if path is not None:
+            explained = _with_file(explained, path, plan.factory)
+        replayed = replace(replayed, explained=with_code(session, explained))
     report = _report(session, repro, replayed, time.perf_counter() - started)
-    if path is not None and report.failures:
-        report = replace(report, failures=(_with_file(report.failures[0], path, plan.factory),))
     if check and replayed.explained is not None:
         raise SimulationFailed(report) from replayed.explained.broken.cause
     if check and replayed.difference is not None:
@@ -149,9 +154,9 @@ def _report(session: Session, repro: Repro, replayed: Replayed, elapsed_s: float
     return replace(report, verdict=Verdict.UNDETERMINED) if ended == "diverged" else report
 
 
-def _with_file(failure: Failure, path: Path, factory: Callable[[], Any]) -> Failure:
+def _with_file(explained: Explained, path: Path, factory: Callable[[], Any]) -> Explained:
     try:
         line = replay_line(path, name_target(factory))
     except CannotName:
         line = ""
-    return replace(failure, repro=path.as_posix(), replay=line)
+    return replace(explained, repro=path.as_posix(), replay=line)

@@ -8,7 +8,7 @@ mod sequences;
 
 use std::sync::{Mutex, PoisonError};
 
-use fasm_core::draws::{Draws, Method};
+use fasm_core::draws::{Draw, Draws, Method};
 use fasm_core::rng::ChaCha8;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -109,6 +109,25 @@ impl Rng {
             draws,
             copyable: true,
         }
+    }
+
+    /// A generator that gives these choices again, one per draw, and then the lowest there are.
+    #[staticmethod]
+    #[pyo3(signature = (draws, /))]
+    fn from_choices(py: Python<'_>, draws: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
+        let values = draws.extract::<Vec<u64>>().map_err(|error| {
+            refused("draws", draws, "a list of ints from 0 to 2**64 - 1", error)
+        })?;
+        // A lenient replay looks at the values alone.
+        let draw = |value| Draw {
+            method: Method::NextU64,
+            bound: 0,
+            value,
+        };
+        Self::from_draws(
+            py,
+            Draws::replay(values.into_iter().map(draw).collect(), false),
+        )
     }
 
     /// The next 32 bits of the stream.
