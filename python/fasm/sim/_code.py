@@ -37,6 +37,9 @@ def with_code(session: Session, explained: Explained) -> Explained:
         return replace(explained, code=_by_hand(session, recording, law, explained.broken.settling))
     except (NoLiteral, Unwritable) as why:
         return replace(explained, code=_as_replay(session, explained, str(why)))
+    except Exception as error:  # whatever the classes of a user do, the failure must still be told
+        why_not = f"{type(error).__name__} was raised while writing them"
+        return replace(explained, code=_as_replay(session, explained, why_not))
 
 
 def _by_hand(session: Session, recording: _native.Recording, law: str, settling: bool) -> str:
@@ -49,12 +52,12 @@ def _by_hand(session: Session, recording: _native.Recording, law: str, settling:
         raise Unwritable(f"the law {law} is about more than a few calls of the machine")
     if len(recording) > MOST_STEPS:
         raise Unwritable(f"these are {len(recording):,} steps")
-    if session.spec.bridge is not None:
-        raise Unwritable("the machine needs an event loop")
-    entries = _entries(session, recording, law)
+    entries, is_world_still = _entries(session, recording, law)
     drawn = recording.to_plain([source.name for source in session.plan.sources])
     why: Exception = Unwritable("")
-    for world in (False, True):
+    # A law may look at what the scenario remembers of its world, unless it remembers nothing.
+    forms = (False, True) if law in BY_HAND or is_world_still else (True,)
+    for world in forms:
         try:
             written = Writer(session, law, drawn, world=world).write(entries)
         except (NoLiteral, Unwritable) as error:
@@ -66,14 +69,16 @@ def _by_hand(session: Session, recording: _native.Recording, law: str, settling:
     raise why
 
 
-def _entries(session: Session, recording: _native.Recording, law: str) -> list[dict[str, Any]]:
-    """Replays the recording and keeps the objects themselves of every step."""
+def _entries(session: Session, recording: _native.Recording, law: str) -> tuple[list[dict[str, Any]], bool]:
+    """Replays, keeping the objects themselves of every step. Also tells whether the scenario stayed as it was."""
     native = _native.Simulation(spec_for_replay(session.spec, law))
-    ran = native.replay(session.parts(), recording, MOST_STEPS + 1, _keep, None)
+    parts = session.parts()
+    before = _native.fingerprint(parts.scenario, dict_order=True)[0]
+    ran = native.replay(parts, recording, MOST_STEPS + 1, _keep, None)
     entries: list[dict[str, Any]] = ran["trace"]
     if len(entries) > MOST_STEPS:
         raise Unwritable(f"with settling these are {ran['steps'] + ran['settle_steps']:,} steps")
-    return entries
+    return entries, before == _native.fingerprint(parts.scenario, dict_order=True)[0]
 
 
 def _keep(what: str, given: Any) -> Any:

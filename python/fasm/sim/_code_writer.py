@@ -274,7 +274,8 @@ class Writer:
         try:
             action_id = literal(event.id, self.imports)
         except NoLiteral:
-            sent = next((each for each in reversed(self.actions) if each.action.id is event.id), None)
+            of_id = [each for each in self.actions if getattr(each.action, "id", None) is event.id]
+            sent = of_id[-1] if of_id else None
             if sent is None:
                 raise
             action_id = f"{sent.code}.id"

@@ -44,6 +44,8 @@ def _failure(failure: Failure) -> Markup:
         parts.append(_folded("The same as text", told))
     elif failure.trace:
         parts.append(_folded("The steps", "\n".join(failure.trace), is_open=True))
+    if failure.code:
+        parts.append(_folded("The same as code", failure.code))
     return tag("article", join(parts))
 
 
