@@ -52,11 +52,11 @@ def _by_hand(session: Session, recording: _native.Recording, law: str, settling:
         raise Unwritable(f"the law {law} is about more than a few calls of the machine")
     if len(recording) > MOST_STEPS:
         raise Unwritable(f"these are {len(recording):,} steps")
-    entries, is_world_still = _entries(session, recording, law)
+    entries, has_memory = _entries(session, recording, law)
     drawn = recording.to_plain([source.name for source in session.plan.sources])
     why: Exception = Unwritable("")
     # A law may look at what the scenario remembers of its world, unless it remembers nothing.
-    forms = (False, True) if law in BY_HAND or is_world_still else (True,)
+    forms = (False, True) if law in BY_HAND or not has_memory else (True,)
     for world in forms:
         try:
             written = Writer(session, law, drawn, world=world).write(entries)
@@ -70,7 +70,7 @@ def _by_hand(session: Session, recording: _native.Recording, law: str, settling:
 
 
 def _entries(session: Session, recording: _native.Recording, law: str) -> tuple[list[dict[str, Any]], bool]:
-    """Replays, keeping the objects themselves of every step. Also tells whether the scenario stayed as it was."""
+    """Replays, and keeps the objects themselves of every step. Also tells whether the scenario changed."""
     native = _native.Simulation(spec_for_replay(session.spec, law))
     parts = session.parts()
     before = _native.fingerprint(parts.scenario, dict_order=True)[0]
@@ -78,7 +78,7 @@ def _entries(session: Session, recording: _native.Recording, law: str) -> tuple[
     entries: list[dict[str, Any]] = ran["trace"]
     if len(entries) > MOST_STEPS:
         raise Unwritable(f"with settling these are {ran['steps'] + ran['settle_steps']:,} steps")
-    return entries, before == _native.fingerprint(parts.scenario, dict_order=True)[0]
+    return entries, before != _native.fingerprint(parts.scenario, dict_order=True)[0]
 
 
 def _keep(what: str, given: Any) -> Any:

@@ -22,6 +22,9 @@ __all__ = ["Imports", "NoLiteral", "literal"]
 MOST_NODES: Final = 2_000
 """Code that makes more values than this is not for people."""
 
+MOST_TEXT: Final = 500
+"""The same for a text of more characters."""
+
 PLAIN: Final = (int, str, bytes, bool, type(None))
 OWN_REPR: Final = (decimal.Decimal, fractions.Fraction, uuid.UUID)
 DATES: Final = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
@@ -120,6 +123,8 @@ class _Writer:
             raise NoLiteral("a value too large to be written out")
         kind = type(value)
         if kind in PLAIN:
+            if kind in (str, bytes) and len(value) > MOST_TEXT:
+                raise NoLiteral("a text too long to be written out")
             return repr(value)
         if kind is float:
             return repr(value) if math.isfinite(value) else f'float("{value!r}")'

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fasm.sim._paint import PLAIN, Paint
-from fasm.sim._timeline import timeline_lines, wrapped
+from fasm.sim._short import cut
+from fasm.sim._timeline import WIDTH, timeline_lines, wrapped
 
 if TYPE_CHECKING:
     from fasm.sim.report import Failure, Report
@@ -75,10 +76,13 @@ def failure_lines(failure: Failure, paint: Paint = PLAIN) -> Iterator[str]:
             timeline = tuple(timeline_lines(failure.steps, failure.law, failure.message, paint))
         yield from _indented(_cut(timeline))
     if failure.likely is not None:
-        yield str(failure.likely)
+        yield from wrapped(str(failure.likely), MESSAGE_WIDTH)
     if failure.code:
         yield paint("head", "as code:")
-        yield from _indented(_cut(failure.code.splitlines()))
+        code = failure.code.splitlines()
+        yield from _indented(cut(line, WIDTH) for line in _cut(code))
+        if len(code) > SHOWN_LINES or max(map(len, code)) > WIDTH:
+            yield "    # cut here; whole as Failure.code and on the page of --html"
     if failure.replay:
         yield f"replay: {failure.replay}"
 

@@ -102,15 +102,14 @@ def replay_with(
 
     def run(bridge: Bridge | None) -> tuple[Session, Replayed]:
         session = session_for(plan, options, repro, bridge)
-        return session, replay_once(session, repro)
+        replayed = replay_once(session, repro)
+        if replayed.explained is None:
+            return session, replayed
+        explained = replayed.explained if path is None else _with_file(replayed.explained, path, plan.factory)
+        return session, replace(replayed, explained=with_code(session, explained))
 
     needs_loop = repro.event_loop and bridge is None
     session, replayed = _on_loop(plan, run) if needs_loop else run(bridge)
-    if replayed.explained is not None:
-        explained = replayed.explained
-        if path is not None:
-            explained = _with_file(explained, path, plan.factory)
-        replayed = replace(replayed, explained=with_code(session, explained))
     report = _report(session, repro, replayed, time.perf_counter() - started)
     if check and replayed.explained is not None:
         raise SimulationFailed(report) from replayed.explained.broken.cause
