@@ -38,7 +38,7 @@ async def sql(dsn: str, statement: str, *args: Any) -> list[Any]:
 
 async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event) -> int:
     """Commits in the way that the protocol prescribes; returns how many were acknowledged or read back."""
-    revision = (await load(store, claim.instance)).revision
+    revision = (await patiently(partial(load, store, claim.instance))).revision
     while not done.is_set():
         try:
             await store.commit(unit(claim, revision))
