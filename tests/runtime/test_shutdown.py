@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fasm.errors import RuntimeClosed
+from fasm.stores import KeyRow, MemoryStore, Unit
 from tests.runtime.bank import (
     Bank,
     Call,
@@ -17,6 +18,7 @@ from tests.runtime.bank import (
     Say,
     World,
     bank,
+    clock,
     memory,
     never,
 )
@@ -66,6 +68,33 @@ def test_after_the_deadline_handlers_are_stopped_and_their_actions_run_again_at_
     run(before())
     run(after())
     assert [call.number for call in world.calls] == [1, 2, 1]
+
+
+class SlowUpkeep(MemoryStore):
+    """Takes a second for what belongs to no transition, such as the count of a try."""
+
+    async def commit(self, unit: Unit, /) -> KeyRow | None:
+        if unit.transition is None:
+            await asyncio.sleep(1)
+        return await super().commit(unit)
+
+
+def test_a_try_that_is_being_counted_when_the_end_begins_holds_it_up_only_so_long() -> None:
+    store = SlowUpkeep(clock=clock)
+
+    async def before() -> None:
+        async with bank(store, World(never), shutdown_s=0) as runtime:
+            await runtime.submit(Pay(5))
+
+    async def after() -> None:
+        world = World()
+        async with bank(store, world, shutdown_s=50):
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began == pytest.approx(1, abs=0.1)
+        assert world.calls == []
+
+    run(before())
+    run(after())
 
 
 def test_a_handler_that_answers_its_cancellation_writes_no_outcome() -> None:

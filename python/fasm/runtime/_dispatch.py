@@ -143,7 +143,7 @@ class Dispatcher:
             return
         for pending in batch:
             if pending.gone or pending.dead is not None or instance.stopped is not None or self._host.closing:
-                self._free += 1
+                self._release()
             else:
                 self._launch(pending)
 
