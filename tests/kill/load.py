@@ -167,7 +167,8 @@ class Effects:
 
     def __init__(self, path: Path) -> None:
         self._record = Record(path)
-        self._reading = path.open("rb")
+        self._reading = os.open(path, os.O_RDONLY)
+        self._rest = b""
         self._seen = set[str]()
 
     def add(self, key: str, line: str) -> None:
@@ -175,8 +176,9 @@ class Effects:
             self._record.add(f"{key} {line}")
 
     def __contains__(self, key: str) -> bool:
-        for line in self._reading:
-            self._seen.add(line.split()[0].decode())
+        while data := os.read(self._reading, 1_000_000):
+            *whole, self._rest = (self._rest + data).split(b"\n")
+            self._seen.update(line.split()[0].decode() for line in whole)
         return key in self._seen
 
 

@@ -15,7 +15,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from fasm.errors import Fenced, InvalidArgument, StoreBusy, StoreConflict, StoreCorrupt, StoreError
+from fasm.errors import (
+    Fenced,
+    InvalidArgument,
+    StoreBusy,
+    StoreConflict,
+    StoreCorrupt,
+    StoreError,
+    TransitionError,
+)
 from fasm.stores import (
     Change,
     Claim,
@@ -129,6 +137,32 @@ def test_the_users_table_and_the_unit_commit_together(make: Make) -> None:
             [loaded] = await store.load(["hotel"])
             assert isinstance(loaded, Loaded)
             assert (loaded.revision, [row.action_id for row in loaded.outbox]) == (1, ["1"])
+
+    asyncio.run(main())
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("raised", [ZeroDivisionError, TransitionError])
+def test_what_a_transition_raises_on_the_state_of_a_later_owner_is_not_believed(
+    postgres_dsn: str, postgres_schema: str, raised: type[Exception]
+) -> None:
+    """A process that stood still past its lease reads what the next owner wrote."""
+    schema = postgres_schema
+
+    async def main() -> None:
+        store = PostgresStore(postgres_dsn, schema=schema).transactional(PostgresBookings)
+        await store.open("Bookings")
+        claims = await store.claim(["hotel"])
+        other = await asyncpg.connect(postgres_dsn)
+        try:
+            with pytest.raises(Fenced, match="hotel") as caught:
+                async with store.begin("hotel", claims[0].epoch):  # type: ignore[union-attr]
+                    await other.execute(f'UPDATE "{schema}".fasm_instance SET epoch = 99, owner = NULL')
+                    raise raised
+            assert isinstance(caught.value.__cause__, raised)
+        finally:
+            await other.close()
+            await store.close()
 
     asyncio.run(main())
 

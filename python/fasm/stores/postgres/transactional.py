@@ -193,7 +193,9 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
             state = await make_state(self._open_state, proxy)
             transaction = PostgresTransaction(state, proxy, lambda unit: self._end(connection, unit, owner))
             yield transaction
-        except Exception:
+        except Exception as error:
+            if transaction is not None and transaction.ending is None and not isinstance(error, StoreError):
+                await self._require_owned(instance, epoch, owner, error)
             raise
         except BaseException:
             if transaction is None or transaction.ending is None:  # cut off in the middle of who knows what
@@ -213,6 +215,15 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
             raise translate(error, committing=False) from error
         if found is None:
             raise _check.fenced(instance, epoch)
+
+    async def _require_owned(self, instance: str, epoch: int, owner: str, error: Exception) -> None:
+        """Believes what a transition raised only if it saw our own state, not that of a later owner.
+
+        A process may stand still between its look at the owner and its first read.
+        """
+        owned = _sql.in_schema(_sql.OWNED, self._schema)
+        if await self._read(lambda reader: reader.fetchval(owned, instance, epoch, owner)) is None:
+            raise _check.fenced(instance, epoch) from error
 
     async def _end(self, connection: asyncpg.Connection, unit: Unit, owner: str) -> KeyRow | None:
         """Writes the unit and commits, in a task of its own: nobody's cancellation reaches it."""

@@ -84,6 +84,8 @@ def inspect(path: str, machine: str | None, *, check: bool, timeout_s: float) ->
             db.close()
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except UnicodeDecodeError as error:  # a damaged schema, quoted by SQLite's own message or in a row
+        raise StoreCorrupt(f"{path} is damaged: it holds text that is no text ({error})") from error
 
 
 def _inspect(db: sqlite3.Connection, path: str, machine: str | None, check: bool) -> StoreInfo | None:
