@@ -13,7 +13,7 @@ import pytest
 
 from fasm.stores import Claim, Loaded, PostgresStore
 from tests.kill.compare import FENCED, Wrong
-from tests.kill.processes import at_rest, child, until, until_acknowledged
+from tests.kill.processes import at_rest, child, until_acknowledged
 from tests.kill.scenes import LEASE_S
 
 pytestmark = pytest.mark.postgres
