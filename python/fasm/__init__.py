@@ -38,6 +38,7 @@ from fasm.sim.simulate_async import simulate_async
 from fasm.sim.verdict import Verdict
 
 if TYPE_CHECKING:
+    from fasm.rehearsal import rehearse
     from fasm.runtime import Permanent, Receipt, Retry, Runtime
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "explore",
     "interrupt",
     "once",
+    "rehearse",
     "replay",
     "settled",
     "simulate",
@@ -98,4 +100,8 @@ def __getattr__(name: str) -> object:
         from fasm import runtime
 
         return getattr(runtime, name)
+    if name == "rehearse":
+        from fasm.rehearsal import rehearse
+
+        return rehearse
     raise AttributeError(f"module 'fasm' has no attribute {name!r}")

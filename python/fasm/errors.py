@@ -10,6 +10,7 @@ FasmError
 │   └── UnknownActionId
 ├── InvalidArgument          a caller's mistake (also a ValueError)
 ├── SimulationFailed         a simulation found a broken law or tested nothing (also an AssertionError)
+├── RehearsalFailed          a rehearsal of the runtime broke a promise or a law (also an AssertionError)
 ├── ReplayDiverged           a stored run no longer fits the code
 ├── StoreError               the place where state is kept
 │   ├── StoreBusy            retryable
@@ -32,6 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from fasm.rehearsal.report import Rehearsal
     from fasm.sim.report import Failure, Report
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "LedgerError",
     "NotOwner",
     "QueueFull",
+    "RehearsalFailed",
     "ReplayDiverged",
     "RestoreError",
     "RuntimeClosed",
@@ -163,6 +166,21 @@ class SimulationFailed(FasmError, AssertionError):
 
     def __str__(self) -> str:
         return str(self.report)
+
+
+class RehearsalFailed(FasmError, AssertionError):
+    """Raised when a rehearsal of the runtime finds what does not hold, or had no input accepted.
+
+    Attributes:
+        rehearsal: The whole `Rehearsal`.
+    """
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        super().__init__(rehearsal)
+        self.rehearsal = rehearsal
+
+    def __str__(self) -> str:
+        return str(self.rehearsal)
 
 
 class ReplayDiverged(FasmError):

@@ -9,6 +9,7 @@ import pytest
 
 from fasm import Failure, Report, Verdict, errors
 from fasm.errors import FasmError
+from fasm.rehearsal import Rehearsal
 
 FAILURE = Failure(law="settle", message="id 3 starves", seed=7, step=40, original_steps=41)
 FAILED = Report(
@@ -33,6 +34,7 @@ SAMPLES: list[FasmError] = [
     errors.LedgerError(3),
     errors.NotOwner("host-2", "eu"),
     errors.QueueFull("eu", 1_000),
+    errors.RehearsalFailed(Rehearsal(scenario="Demo", verdict=Verdict.VACUOUS)),
     errors.ReplayDiverged(5, "pay", "refund"),
     errors.RestoreError("no record"),
     errors.RuntimeClosed("the runtime is closed"),
