@@ -22,8 +22,8 @@ from fasm.stores import Failure
 Make = Callable[[Any, RehearsedStore], Runtime[Any, Any, Any, Any, Any, Any]]
 
 INSTANCE = "main"
-_LIMIT_S = 6 * 3_600.0
-_LONGEST_PAUSE_S = 120.0
+_LIMIT_S = 4 * 3_600.0
+_LONGEST_PAUSE_S = 600.0
 _COME_BACK = (StoreError, RestoreError, QueueFull, RuntimeClosed)
 """Errors of a service that is not there at the moment."""
 _GRACE_S = 1.0

@@ -40,7 +40,7 @@ def rehearse(
     side of each effect; then at each operation of the restart, of a shutdown and of the start of the next
     version. A process that died is followed by another one on what was stored. The laws of the scenario are
     checked after each input and at the end, beside the promises of the runtime. Nothing is left to chance or
-    to the clock: the same arguments give the same rehearsal.
+    to the clock: the same arguments give the same rehearsal. It ends at the first run that gets stuck.
 
     Args:
         scenario: A class or a function without arguments, as for `simulate`; one instance is run.
@@ -163,6 +163,8 @@ class _Rehearsing:
         if not self.problems:
             for point in self._all(first):
                 self._try(point)
+                if "stuck" in self.problems:  # each such run takes long, and the first one tells enough
+                    break
         accepted = sum(sent.receipt is not None for sent in first.sent)
         emitted = sum(len(unit.emitted) for unit in first.tables.history)
         verdict = "FAILED" if self.problems else "PASSED" if accepted else "VACUOUS"
