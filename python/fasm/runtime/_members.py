@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fasm.errors import Fenced, NotOwner, StoreError
@@ -84,7 +85,7 @@ class Members:
     async def open_pending(self) -> None:
         """Makes all instances ready that have work in the outbox and no owner."""
         while not self._host.closing:
-            claims = await patiently(self._host, lambda: self._host.store.claim_pending(_BATCH))
+            claims = await self._claim_pending()
             claims = [claim for claim in claims if claim.instance not in self._opening]
             if not claims:
                 return
@@ -96,6 +97,35 @@ class Members:
             finally:
                 for name in names:
                     del self._opening[name]
+
+    async def _claim_pending(self) -> list[Claim]:
+        """Claims what has work and no owner. Where an answer was lost, what it said is found out."""
+        was_lost = False
+
+        async def claim() -> list[Claim]:
+            nonlocal was_lost
+            try:
+                return await self._host.store.claim_pending(_BATCH)
+            except StoreError:
+                was_lost = True
+                raise
+
+        claims = await patiently(self._host, claim)
+        if was_lost:
+            claims += await self._claim_again({claim.instance for claim in claims})
+        return claims
+
+    async def _claim_again(self, claimed: set[str]) -> list[Claim]:
+        """Claims by name what this process owns without knowing: nobody else would ever do its work."""
+        store, after = self._host.store, ""
+        names: list[str] = []
+        known = (claimed, self._ready, self._opening, self._stopped)
+        while rows := await patiently(self._host, partial(store.instances, after)):
+            after = rows[-1].instance
+            ours = [row.instance for row in rows if row.owner == store.owner and row.pending]
+            names += [name for name in ours if not any(name in those for those in known)]
+        found = await patiently(self._host, partial(store.claim, names)) if names else []
+        return [claim for claim in found if isinstance(claim, Claim)]
 
     async def _recover(self, claims: list[Claim]) -> None:
         made = await recover(self._host, claims)
