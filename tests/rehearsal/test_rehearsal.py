@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -180,6 +181,41 @@ def test_a_store_that_forgets_keys_applies_an_input_twice() -> None:
 
     found = checks(Shop, inputs=3, runtime=with_broken(forget))
     assert {"once", "acknowledged"} & set(found)
+
+
+def test_a_store_that_is_another_at_each_start_is_caught_by_its_keys() -> None:
+    def change(store: Any) -> None:
+        tables = store._tables
+        describe = type(tables).describe
+
+        def as_another(tables: Any, machine: Any) -> Any:
+            tables.starts = getattr(tables, "starts", 0) + 1
+            return dataclasses.replace(describe(tables, machine), identity=f"{tables.starts:032x}")
+
+        tables.describe = as_another.__get__(tables)
+
+    rehearsal = fasm.rehearse(Shop, inputs=2, check=False, runtime=with_broken(change))
+    reached = [problem for problem in rehearsal.problems if problem.check == "reached"]
+    assert reached
+    assert "reached the world under 2 keys" in reached[0].message
+
+
+def test_a_store_that_keeps_what_is_done_is_caught() -> None:
+    def keep(store: Any) -> None:
+        tables = store._tables
+        apply = type(tables).apply
+
+        def without_removing(tables: Any, unit: Unit, owner: str) -> Any:
+            kept = [dict(tables.rows[unit.instance].outbox)] if unit.removed else []
+            row = apply(tables, unit, owner)
+            for rows in kept:
+                done = {name: rows[name] for name in unit.removed if name in rows}
+                tables.rows[unit.instance].outbox.update(done)
+            return row
+
+        tables.apply = without_removing.__get__(tables)
+
+    assert "results" in checks(Shop, inputs=2, runtime=with_broken(keep))
 
 
 def test_a_run_that_accepts_nothing_is_vacuous() -> None:
