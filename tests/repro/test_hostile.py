@@ -42,6 +42,10 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "labels out of order": (lambda p: p["steps"][0].update(label=10**6), "does not come after 1000000"),
     "a negative label": (lambda p: p["steps"][0].update(label=-1), "label is -1, expected a number"),
+    "a last label that leaves no room for more": (
+        lambda p: p["steps"][-1].update(label=2**64 - 1),
+        r"label is 18446744073709551615, expected a number below 2\*\*53",
+    ),
     "a label beyond 64 bits": (lambda p: p["steps"][0].update(label=2**64), "expected a number"),
     "a draw of two parts": (lambda p: p.update(initial=[["randint", 5]]), "expected a list of draws"),
     "a draw beyond its bound": (
@@ -109,6 +113,8 @@ def test_a_file_that_is_not_there_is_named() -> None:
         ("evil:Scenario", None, "lies outside of the current directory; .* --target evil:Scenario"),
         ("evil:Scenario", "..", "lies outside of the current directory"),
         ("evil:Scenario", "sub/../..", "lies outside of the current directory"),
+        ("evil:Scenario", "A" * 300, "there is no module evil"),
+        ("evil" * 100 + ":Scenario", ".", "there is no module evil"),
         ("evil:Scenario", "\0", "lies outside of the current directory"),
         ("absent:Scenario", ".", "there is no module absent"),
         ("os:abort", ".", "names a module of Python itself"),

@@ -28,6 +28,11 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 
+def _is_label(value: Any) -> bool:
+    """Steps go on to be numbered after the last one of a file, so its number leaves room."""
+    return _is_count(value) and value < 1 << 53
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -59,7 +64,7 @@ def _is_draw(value: Any) -> bool:
 
 
 def _is_origin(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
+    return isinstance(value, list) and len(value) == 2 and _is_label(value[0]) and _is_count(value[1])
 
 
 def _is_faults(value: Any) -> bool:
@@ -78,8 +83,8 @@ HEAD: Final[Mapping[str, Shape]] = {
     "kind": Shape(_is_text, "a kind of step"),
     "message": Shape(_is_text, "a text"),
     "seed": Shape(_is_count, "a seed"),
-    "step": Shape(_is_count, "a number of steps"),
-    "original_steps": Shape(_is_count, "a number of steps"),
+    "step": Shape(_is_label, "a number of steps"),
+    "original_steps": Shape(_is_label, "a number of steps"),
     "drawn": Shape(_is_map(_is_number), "an object of numbers"),
     "laws": Shape(_is_map(_is_scalar), "an object with the arguments of Laws"),
     "state_error": Shape(_is_text, "the name of a class"),
@@ -95,10 +100,10 @@ BODY: Final[Mapping[str, Shape]] = {
     "settling": Shape(_is_list(_is_draws), "a list of lists of draws, each [method, bound, value]"),
 }
 STEP: Final[Mapping[str, Shape]] = {
-    "label": Shape(_is_count, "a number"),
+    "label": Shape(_is_label, "a number below 2**53"),
     "do": Shape(_is_text, "a kind of step"),
     "source": Shape(_is_text, "the name of a source"),
-    "again": Shape(_is_count, "the label of a step"),
+    "again": Shape(_is_label, "the label of a step"),
     "of": Shape(_is_origin, "[label of a step, place among its emissions]"),
     "lost": Shape(_is_flag, "true or false"),
     "lost_untracked": Shape(_is_flag, "true or false"),

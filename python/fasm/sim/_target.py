@@ -151,7 +151,10 @@ def _file_of(root: Path, module_name: str) -> Path | None:
     """Finds the file of a module without running anything."""
     base = root.joinpath(*module_name.split("."))
     candidates = (base / "__init__.py", base.with_name(base.name + ".py"))
-    return next((file.resolve() for file in candidates if file.is_file()), None)
+    try:
+        return next((file.resolve() for file in candidates if file.is_file()), None)
+    except OSError:  # a name that is too long, or a place that nobody may look into
+        return None
 
 
 def import_from(root: Path, module_name: str, file: Path) -> ModuleType:
