@@ -87,7 +87,7 @@ def test_the_code_needs_nothing_but_the_modules_it_names(tmp_path: Path) -> None
     failure = failure_of(broken_payments.GivesUpScenario, HEAVY)
     program = tmp_path / "pasted.py"
     program.write_text(failure.code, encoding="utf-8")
-    path = [str(ROOT / "python"), str(ROOT), *sys.path]
+    path = [str(ROOT), *sys.path]
     command = [
         sys.executable,
         "-c",
