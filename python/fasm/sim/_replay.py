@@ -17,7 +17,7 @@ from fasm.sim._story import TRACE_STEPS, main_steps, tell
 from fasm.sim._target import split_target
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
-from fasm.sim.options import SimulateOptions
+from fasm.sim.options import SimulateOptions, check_asserts
 from fasm.sim.plan import ScenarioPlan
 
 __all__ = ["Replayed", "fault_kinds", "options_for", "replay_once", "session_for", "state_error"]
@@ -80,6 +80,7 @@ def state_error(repro: Repro) -> Callable[[], StoreError]:
 def session_for(plan: ScenarioPlan, options: SimulateOptions, repro: Repro, bridge: Bridge | None) -> Session:
     """Makes a session under the laws and bounds with which the failure was found."""
     options = replace(options, laws=Laws(**repro.laws))
+    check_asserts(options.laws)
     spec = make_spec(plan, options, bridge)
     spec = replace(spec, settle_base=repro.settle_base, settle_bound=repro.settle_bound)
     return Session(plan, options, spec_for_replay(spec, repro.law))

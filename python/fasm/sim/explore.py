@@ -18,7 +18,7 @@ from fasm.sim._story import tell
 from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
-from fasm.sim.options import SimulateOptions
+from fasm.sim.options import SimulateOptions, check_asserts
 from fasm.sim.plan import inspect_scenario
 from fasm.sim.report import Exploration, Failure, Report
 from fasm.sim.verdict import Verdict
@@ -86,6 +86,7 @@ def explore(
     for name, given, kind in (("faults", faults, Faults), ("laws", laws, Laws)):
         if not isinstance(given, kind):
             raise _check.invalid(name, given, f"a {kind.__name__} object, such as {kind.__name__}()")
+    check_asserts(laws)
     plan = inspect_scenario(scenario)
     options = SimulateOptions(
         seeds=(), steps=depth, faults=faults, laws=laws, swarm=False, in_flight=in_flight,

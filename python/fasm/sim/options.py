@@ -73,7 +73,7 @@ def check_options(**given: Any) -> SimulateOptions:
     _check.number("shrink_s", given["shrink_s"], at_least=0)
     _check_executor(given["executor"])
     _check_progress(given["progress"])
-    _check_asserts(given["laws"])
+    check_asserts(given["laws"])
     given["seeds"] = check_seeds(given["seeds"])
     return SimulateOptions(**given)
 
@@ -120,7 +120,12 @@ def _check_progress(progress: object) -> None:
         )
 
 
-def _check_asserts(laws: Laws) -> None:
+def check_asserts(laws: Laws) -> None:
+    """Refuses to judge where `assert` does nothing.
+
+    Raises:
+        InvalidArgument: Python runs with -O, and the laws use `assert`.
+    """
     if laws.asserts and sys.flags.optimize > 0:
         raise InvalidArgument(
             "laws: Python runs with -O, where `assert` does nothing and every law that uses it would pass; "
