@@ -35,12 +35,26 @@ class Compared:
     note: str | None
 
 
-def check_determinism(session: Session, seeds: list[int]) -> Compared:
-    """Runs each seed once here and once elsewhere, and compares step by step."""
+def check_determinism(session: Session, seeds: list[int], count: int) -> Compared:
+    """Runs seeds once here and once elsewhere, and compares step by step.
+
+    Args:
+        session: Runs them.
+        seeds: The last seeds, oldest first, more than are wanted.
+        count: How many are wanted: the last ones that run their full length, for a swarm may have silenced
+            the sources of a seed; the longest ones where there are not so many.
+    """
     note = None
     steps = min(session.options.steps, FIRST_STEPS)
-    for seed in seeds:
-        here = _digests(session, seed, steps)
+    runs: dict[int, list[int]] = {}
+    for seed in reversed(seeds):
+        runs[seed] = _digests(session, seed, steps)
+        if sum(len(run) == steps for run in runs.values()) == count:
+            break
+    longest = sorted(runs, key=lambda seed: -len(runs[seed]))[:count]
+    chosen = [seed for seed in seeds if seed in longest and runs[seed]]
+    for seed in chosen:
+        here = runs[seed]
         there, where = _elsewhere(session, seed, steps)
         note = note or where
         differs = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
@@ -48,9 +62,9 @@ def check_determinism(session: Session, seeds: list[int]) -> Compared:
             differs = min(len(here), len(there))
         if differs is not None:
             return Compared(
-                len(seeds), _tell(session, seed, differs + 1, there_is_here=where is not None), note
+                len(chosen), _tell(session, seed, differs + 1, there_is_here=where is not None), note
             )
-    return Compared(len(seeds), None, note)
+    return Compared(len(chosen), None, note)
 
 
 def _digests(session: Session, seed: int, steps: int) -> list[int]:

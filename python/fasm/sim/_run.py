@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from fasm.errors import SimulationFailed
 from fasm.sim._code import with_code
@@ -21,6 +22,9 @@ from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
 from fasm.sim.report import Report
 from fasm.sim.verdict import Verdict
+
+SPARE_SEEDS: Final = 20
+"""So many more of the last seeds are kept in case that some hardly ran."""
 
 
 class Run:
@@ -39,7 +43,7 @@ class Run:
         self._session: Session | None = None
         self._seeds_begun = 0
         self._stopped = False
-        self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)))
+        self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)) + SPARE_SEEDS)
         self._compared = Compared(0, None, None)
         self._notes: list[str] = []
 
@@ -121,7 +125,9 @@ class Run:
         if self.groups or self.ended != "seeds" or self._stopped or not self.options.laws.determinism:
             return
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
-        self._compared = check_determinism(session, list(self._last_seeds))
+        self._compared = check_determinism(
+            session, list(self._last_seeds), int(self.options.laws.determinism)
+        )
         if self._compared.broken is not None:
             self._ends_with(self._compared.broken, "failed")
 
