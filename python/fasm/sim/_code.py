@@ -34,7 +34,7 @@ def with_code(session: Session, explained: Explained) -> Explained:
     if recording is None:
         return explained
     try:
-        return replace(explained, code=_by_hand(session, recording, law, explained.broken.settling))
+        return replace(explained, code=_by_hand(session, recording, law))
     except (NoLiteral, Unwritable) as why:
         return replace(explained, code=_as_replay(session, explained, str(why)))
     except Exception as error:  # whatever the classes of a user do, the failure must still be told
@@ -42,7 +42,7 @@ def with_code(session: Session, explained: Explained) -> Explained:
         return replace(explained, code=_as_replay(session, explained, why_not))
 
 
-def _by_hand(session: Session, recording: _native.Recording, law: str, settling: bool) -> str:
+def _by_hand(session: Session, recording: _native.Recording, law: str) -> str:
     """Tries the shortest code first: values as literals, then with the world of the scenario.
 
     Raises:
@@ -82,8 +82,8 @@ def _entries(session: Session, recording: _native.Recording, law: str) -> tuple[
 
 
 def _keep(what: str, given: Any) -> Any:
-    """Keeps what a step is about; of the states only a copy of the first is wanted."""
-    return _native.structural_copy(given) if what == "state" else given
+    """Keeps what a step is about; the states on the way are not wanted."""
+    return None if what == "state" else given
 
 
 def _as_replay(session: Session, explained: Explained, why: str) -> str:

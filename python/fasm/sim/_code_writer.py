@@ -217,11 +217,11 @@ class Writer:
         if "crash_commit" in entry.get("faults", ()):
             state = f"{self.imports.name(copy.deepcopy)}(state)"
         call = f"machine.stf({state}, {self._event(event, source)}, {container})"
-        for fault in ("cancel", "state_error"):
+        for fault in FAULTS[1:]:
             if fault in faults:
                 error = asyncio.CancelledError if fault == "cancel" else self._store_error()
                 name = self.imports.name(interrupt)
-                call = f"{name}({call}, {faults[fault]}, {self._name(error)}())"
+                call = f"{name}({call}, {faults[fault]}, {self.imports.name(error)}())"
         return call, container
 
     def _store_error(self) -> type[BaseException]:
@@ -292,7 +292,7 @@ class Writer:
             )
             kinds = [fault.partition(" ")[0] for fault in entry.get("faults", ())]
             errors = tuple(error for kind, error in zip(FAULTS, raised, strict=True) if kind in kinds)
-        names = ", ".join(map(self._name, errors))
+        names = ", ".join(map(self.imports.name, errors))
         if outcome == "rejected" and source is not None and "rejected" in self.session.plan.hooks:
             names = names if len(errors) == 1 else f"({names})"
             hook = f"{self._wait('rejected')}scenario.rejected({source}, error)"
@@ -371,9 +371,6 @@ class Writer:
     def _rng(self, draws: list[int]) -> str:
         name = self.imports.name(_native.Rng)
         return f"{name}.from_choices({draws})"
-
-    def _name(self, thing: Any) -> str:
-        return self.imports.name(thing)
 
 
 def _kind(entry: dict[str, Any]) -> str:

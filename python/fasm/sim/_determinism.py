@@ -47,11 +47,13 @@ def check_determinism(session: Session, seeds: list[int], count: int) -> Compare
     note = None
     steps = min(session.options.steps, FIRST_STEPS)
     runs: dict[int, list[int]] = {}
+    whole = 0
     for seed in reversed(seeds):
         runs[seed] = _digests(session, seed, steps)
-        if sum(len(run) == steps for run in runs.values()) == count:
+        whole += len(runs[seed]) == steps
+        if whole == count:
             break
-    longest = sorted(runs, key=lambda seed: -len(runs[seed]))[:count]
+    longest = set(sorted(runs, key=lambda seed: -len(runs[seed]))[:count])
     chosen = [seed for seed in seeds if seed in longest and runs[seed]]
     for seed in chosen:
         here = runs[seed]
