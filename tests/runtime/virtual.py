@@ -1,43 +1,23 @@
-"""An event loop whose clock jumps to what is due next, so that hours take no time and nothing is chance."""
+"""The virtual clock of rehearsals, for tests of the runtime: hours take no time and nothing is chance."""
 
 import asyncio
-import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from fasm.rehearsal import _loop
+from fasm.rehearsal._loop import START_MS, Stuck, clock
+
+__all__ = ["START_MS", "Stuck", "VirtualLoop", "clock", "run", "settle"]
+
 T = TypeVar("T")
 
-START_MS = 1_700_000_000_000
 
-
-class Stuck(AssertionError):
-    """Nothing is ready and nothing is due: whoever waits would wait for ever."""
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    loop: "VirtualLoop"
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if timeout is None:
-            raise Stuck("nothing is ready and nothing is due")
-        self.loop.now += timeout
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Only for what needs no thread and no socket, such as a `MemoryStore`."""
+class VirtualLoop(_loop.VirtualLoop):
+    """As in a rehearsal, but what no task catches is told."""
 
     def __init__(self, now: float = 0.0) -> None:
-        self.now = now
-        selector = _JumpingSelector()
-        super().__init__(selector)
-        selector.loop = self
-
-    def time(self) -> float:
-        return self.now
+        super().__init__(now)
+        self.set_exception_handler(None)
 
     def planned(self) -> list[asyncio.TimerHandle]:
         """What is due at some time."""
@@ -49,11 +29,6 @@ def run(main: Coroutine[Any, Any, T], *, at_s: float = 0.0) -> T:
     """Runs a coroutine on a virtual clock. What it leaves running ends, as with the end of a process."""
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(at_s)) as runner:
         return runner.run(main)
-
-
-def clock() -> int:
-    """The virtual time, for stores."""
-    return START_MS + round(asyncio.get_running_loop().time() * 1_000)
 
 
 async def settle(turns: int = 50) -> None:
