@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import fasm
-from fasm import Faults, Laws, Normal, Rng, TrackedAction, TrackedActionCompleted, simulate
+from fasm import Faults, Laws, Rng, simulate
 from fasm.errors import InvalidArgument
-from tests.sim.desk import CALM, ONCE, Desk, Notes, Worker, only, run_one
+from tests.sim.desk import CALM, ONCE, Desk, Notes, Worker, run_one
 from tests.sim.test_exits import environment
 
 
@@ -129,39 +129,6 @@ def test_a_scenario_of_the_wrong_shape_is_refused_before_the_first_step(
     assert "step" not in message
 
 
-class Unhashable(Worker):
-    async def stf(self, state: Any, event: Any, actions: Any) -> None:
-        actions.tracked([1], "job")
-
-
-class BadEq:
-    def __hash__(self) -> int:
-        return 1
-
-    def __eq__(self, other: object) -> bool:
-        raise ZeroDivisionError("no comparison")
-
-
-class BadEqIds(Worker):
-    async def stf(self, state: Any, event: Any, actions: Any) -> None:
-        actions.tracked(BadEq(), "job")
-
-
-class ReturnsOther(Worker):
-    async def stf(self, state: Any, event: Any, actions: Any) -> Any:
-        return {"not": "a desk"}
-
-
-class RestoreReturns(Worker):
-    async def restore(self, state: Any, actions: Any) -> Any:
-        return list(state.jobs)
-
-
-class NegativeTimer(Worker):
-    async def stf(self, state: Any, event: Any, actions: Any) -> None:
-        actions.timer(1, -5)
-
-
 class BadContainer(Worker):
     def new_actions(self) -> Any:
         return []
@@ -187,20 +154,9 @@ class ContainerFails(Worker):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"execute": lambda self, rng, action: None}, ["execute returned None", "NO_REPLY"]),
         ({"initial": lambda self, rng: None}, ["initial returned None"]),
-        ({"ask": fasm.source(lambda self, rng, state: Normal(3))}, ["source ask", "bare input"]),
-        (
-            {"ask": fasm.source(lambda self, rng, state: TrackedActionCompleted(1, 2))},
-            ["source ask", "bare input"],
-        ),
-        ({"ask": fasm.source(lambda self, rng, state: fasm.NO_REPLY)}, ["source ask", "NO_REPLY"]),
         ({"law": fasm.always(lambda self, state: 1)}, ["law law returned 1", "None, True or False"]),
         ({"goal": fasm.sometimes(lambda self, state: None)}, ["goal returned None", "True or False"]),
-        ({"machine": Unhashable()}, ["id", "[1]", "hashable"]),
-        ({"machine": BadEqIds()}, ["id", "BadEq", "no comparison"]),
-        ({"machine": ReturnsOther()}, ["stf of ReturnsOther", "Desk"]),
-        ({"machine": NegativeTimer()}, ["at", "-5"]),
         ({"machine": BadContainer()}, ["new_actions() returned []", "tracked"]),
         ({"machine": HoldsStrings()}, ["new_actions", "not an action"]),
         ({"machine": ContainerFails()}, ["new_actions of ContainerFails", "no room"]),
@@ -214,14 +170,7 @@ def test_what_goes_wrong_in_a_run_is_named_with_its_seed_and_step(
     assert "seed 0, step " in message
 
 
-def test_restore_and_unknown_are_named_too() -> None:
-    message = refusal(changed(machine=RestoreReturns()), faults=only(crash=0.5))
-    assert "restore of RestoreReturns returned" in message
-    message = refusal(changed(unknown=lambda self, rng: 7), faults=only(unknown=1.0))
-    assert "unknown returned 7" in message
-
-
-def test_a_usage_error_met_while_a_failure_is_made_smaller_does_not_hide_the_failure() -> None:
+def test_a_draw_that_cannot_be_while_a_failure_is_made_smaller_does_not_hide_the_failure() -> None:
     """Lower draws lead this scenario to an empty choice."""
 
     class Picks(Notes):
@@ -235,14 +184,12 @@ def test_a_usage_error_met_while_a_failure_is_made_smaller_does_not_hide_the_fai
         def small(self, state: Desk) -> bool:
             return state.asked < 4
 
-    for seed in range(200):
-        try:
-            report, _ = run_one(Picks, seed=seed, steps=20, faults=CALM, check=False)
-        except InvalidArgument:
-            continue  # this seed drew the empty choice itself
-        assert [failure.law for failure in report.failures] == ["invariant:small"]
-        return
-    pytest.fail("every seed drew an empty choice")
+    laws = {
+        report.failures[0].law
+        for seed in range(40)
+        for report, _ in [run_one(Picks, seed=seed, steps=20, faults=CALM, check=False)]
+    }
+    assert laws == {"invariant:small", "scenario:ask"}  # some seeds draw the empty choice themselves
 
 
 def test_a_scenario_that_draws_until_it_likes_the_number_can_be_made_smaller() -> None:
@@ -277,20 +224,3 @@ def test_a_target_that_does_not_import_is_a_usage_error_of_the_command() -> None
         assert ran.returncode == 2, ran.stderr
         assert word in ran.stderr
         assert "Traceback" not in ran.stderr
-
-
-def test_actions_of_the_wrong_kind_are_refused_where_they_are_added() -> None:
-    class Adds(Worker):
-        async def stf(self, state: Any, event: Any, actions: Any) -> None:
-            actions.add("no action")
-
-    assert "action: got 'no action'" in refusal(changed(machine=Adds()))
-
-
-def test_the_world_may_answer_none_only_by_no_reply() -> None:
-    class Sometimes(Notes):
-        def execute(self, rng: Rng, action: TrackedAction[int, Any]) -> Any:
-            return None if action.id == 3 else "done"
-
-    message = refusal(Sometimes, steps=100)
-    assert "TrackedAction(id=3" in message

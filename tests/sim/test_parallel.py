@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fasm
-from fasm import Laws, Rng, Verdict, simulate
+from fasm import Laws, Verdict, simulate
 from fasm.errors import InvalidArgument, SimulationFailed
 from fasm.examples.payments import PaymentsScenario
 from tests.examples.broken_payments import GivesUpScenario
@@ -114,13 +114,14 @@ def test_a_scenario_that_cannot_be_imported_elsewhere_is_refused_for_processes_o
 
 
 def test_a_usage_error_in_a_worker_comes_out_as_such() -> None:
-    with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidArgument, match="execute returned None"):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidArgument, match="law adds_up returned 1"):
         simulate(Forgetful, seeds=4, steps=10, executor=pool, faults=CALM, laws=ONCE)
 
 
 class Forgetful(Notes):
-    def execute(self, rng: Rng, action: Any) -> Any:
-        return None
+    @fasm.always
+    def adds_up(self, state: Any) -> Any:
+        return 1
 
 
 def test_progress_is_told_with_workers_too() -> None:

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use super::drive::{Driven, Injection};
 use super::host::{Checked, PyHost};
 use super::looks::Before;
+use super::support::prefix;
 use super::tally::BuiltIn;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
 
@@ -39,10 +40,11 @@ impl<'py> PyHost<'_, 'py> {
         let is_wrapped = value.is_exact_instance_of::<Normal>()
             || value.is_exact_instance_of::<TrackedActionCompleted>();
         if is_wrapped || value.is(self.settings.no_reply.bind(self.py)) {
-            return Err(Self::invalid(format!(
+            let message = format!(
                 "source {name} returned {}, expected the bare input (it is wrapped in Normal for you) or None",
                 self.settings.show(&value)
-            )));
+            );
+            return Err(self.fail_with(&format!("scenario:{name}"), message));
         }
         Ok(Some(value))
     }
@@ -69,10 +71,11 @@ impl<'py> PyHost<'_, 'py> {
         self.digest_object(action).map_err(Halt::abort)?;
         self.digest_object(&result).map_err(Halt::abort)?;
         if result.is_none() {
-            return Err(Self::invalid(format!(
+            let message = format!(
                 "execute returned None for {}, expected a result, or NO_REPLY if there is no answer",
                 self.settings.show(action)
-            )));
+            );
+            return Err(self.fail_with("scenario:execute", message));
         }
         if result.is(self.settings.no_reply.bind(py)) {
             return Ok(None);
@@ -118,10 +121,10 @@ impl<'py> PyHost<'_, 'py> {
             return Ok(None);
         }
         Self::pair(&answer).map(Some).ok_or_else(|| {
-            Self::invalid(format!(
-                "unknown returned {}, expected a tuple (id, result) or None",
-                self.settings.show(&answer)
-            ))
+            let shown = self.settings.show(&answer);
+            let message =
+                format!("unknown returned {shown}, expected a tuple (id, result) or None");
+            self.fail_with("scenario:unknown", message)
         })
     }
 
@@ -159,11 +162,12 @@ impl<'py> PyHost<'_, 'py> {
         let finished = match result {
             Ok(value) if value.is_none() => true,
             Ok(value) => {
-                return Err(Self::invalid(format!(
+                let message = format!(
                     "restore of {} returned {}, expected None: it adds to `actions`",
                     self.driver.machine,
                     self.settings.show(&value)
-                )));
+                );
+                return Err(self.fail_with("restore", message));
             }
             Err(error) => {
                 if !self.is_interruption(&error, &injections, out) {
@@ -202,15 +206,5 @@ impl<'py> PyHost<'_, 'py> {
             chain = link.cause(py);
         }
         false
-    }
-}
-
-fn prefix(halt: Halt<PyErr>, words: &str) -> Halt<PyErr> {
-    match halt {
-        Halt::Failed(mut failure) => {
-            failure.message.insert_str(0, words);
-            Halt::Failed(failure)
-        }
-        abort @ Halt::Abort(_) => abort,
     }
 }

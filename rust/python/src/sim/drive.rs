@@ -50,11 +50,22 @@ pub struct Driver {
     bridge: Option<Py<PyAny>>,
     /// The machine's name, for messages.
     pub machine: String,
+    /// Whether something was met that only an event loop can run.
+    lacks_loop: Cell<bool>,
 }
 
 impl Driver {
     pub fn new(bridge: Option<Py<PyAny>>, machine: String) -> Self {
-        Self { bridge, machine }
+        Self {
+            bridge,
+            machine,
+            lacks_loop: Cell::new(false),
+        }
+    }
+
+    /// Whether the error at hand says that an event loop is needed: no fault of the machine's.
+    pub fn lacks_loop(&self) -> bool {
+        self.lacks_loop.get()
     }
 
     /// Runs what a user's callable returned to its end. `what` names the callable in messages.
@@ -163,6 +174,7 @@ impl Driver {
     }
 
     fn needs_loop(&self, what: &str, why: &str) -> PyErr {
+        self.lacks_loop.set(true);
         InvalidArgument::new_err(format!(
             "{what} of {} needs an event loop ({why}): use `await fasm.simulate_async(...)` instead of \
              `fasm.simulate(...)`",

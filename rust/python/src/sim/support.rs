@@ -27,27 +27,25 @@ impl<'py> PyHost<'_, 'py> {
         Halt::failed(law, message)
     }
 
-    /// Ctrl-C and its kin, and usage errors, are never a failure of the machine.
+    /// Ctrl-C and its kin, and the want of an event loop, are never a failure of the machine.
+    ///
+    /// An `InvalidArgument` that user code raises is one: it comes of a value that this run has computed.
     pub(super) fn must_leave(&self, error: &PyErr) -> bool {
-        !error.is_instance_of::<PyException>(self.py)
-            || error.is_instance_of::<InvalidArgument>(self.py)
+        !error.is_instance_of::<PyException>(self.py) || self.driver.lacks_loop()
     }
 
     /// An id that cannot be hashed or compared.
-    pub(super) fn blame_id(&self, error: PyErr, id: &Bound<'py, PyAny>) -> Halt<PyErr> {
-        if self.must_leave(&error) {
-            return Halt::abort(error);
-        }
-        let (id, what) = (
-            self.settings.show(id),
-            self.settings.describe(self.py, &error),
-        );
-        Self::invalid(format!("id {id} cannot be looked up: {what}"))
+    pub(super) fn blame_id(&mut self, error: PyErr, id: &Bound<'py, PyAny>) -> Halt<PyErr> {
+        let id = self.settings.show(id);
+        prefix(
+            self.blame(error, "ids"),
+            &format!("id {id} cannot be looked up: "),
+        )
     }
 
     /// The machine's own container does not do what `ActionsContainer` asks for.
     pub(super) fn blame_container(&self, error: PyErr) -> Halt<PyErr> {
-        if self.must_leave(&error) {
+        if self.must_leave(&error) || error.is_instance_of::<InvalidArgument>(self.py) {
             return Halt::abort(error);
         }
         let what = self.settings.describe(self.py, &error);
@@ -256,12 +254,13 @@ impl<'py> PyHost<'_, 'py> {
         }
         let (given, wanted) = (returned.get_type(), self.state.object.get_type());
         if self.state.is_transaction() || !given.is(&wanted) {
-            return Err(Self::invalid(format!(
+            let message = format!(
                 "stf of {} returned {}, expected None or a new state of type {}",
                 self.driver.machine,
                 self.settings.show(&returned),
                 super::drive::type_name(&self.state.object),
-            )));
+            );
+            return Err(self.fail_with("exception", message));
         }
         self.state.pending = Some(returned);
         Ok(())
@@ -298,5 +297,16 @@ impl<'py> PyHost<'_, 'py> {
     ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let tuple = object.cast::<PyTuple>().ok()?;
         (tuple.len() == 2).then(|| Some((tuple.get_item(0).ok()?, tuple.get_item(1).ok()?)))?
+    }
+}
+
+/// Says more about a failure, ahead of its message.
+pub(super) fn prefix(halt: Halt<PyErr>, words: &str) -> Halt<PyErr> {
+    match halt {
+        Halt::Failed(mut failure) => {
+            failure.message.insert_str(0, words);
+            Halt::Failed(failure)
+        }
+        abort @ Halt::Abort(_) => abort,
     }
 }
