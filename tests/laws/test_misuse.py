@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import fasm
-from fasm import Laws, Normal, Rng, TrackedActionCompleted, Verdict
+from fasm import Actions, Laws, Normal, Rng, TrackedActionCompleted, UntrackedAction, Verdict
 from fasm.errors import InvalidArgument
-from tests.laws.table import Row, Shop, Till, assert_caught, assert_passes, shop
+from tests.laws.table import Charge, Row, Shop, Till, assert_caught, assert_passes, shop
 from tests.sim.desk import CALM, only
 
 LATE = 5
@@ -237,3 +237,51 @@ def test_a_machine_that_calls_every_value_error_a_rejection_rejects() -> None:
 
     report = fasm.simulate(shop(Rejects), seeds=2, steps=50, faults=CALM, laws=Laws(determinism=False))
     assert report.inputs["pay"].rejected["InvalidArgument"] > 0
+
+
+ADDS = {
+    "tracked": lambda actions: actions.tracked("late", Charge(1)),
+    "untracked": lambda actions: actions.untracked("late"),
+    "timer": lambda actions: actions.timer("late", 5),
+    "add": lambda actions: actions.add(UntrackedAction("late")),
+    "forget": lambda actions: actions.forget("late"),
+}
+
+
+def keeper(add: Any, own: Any = None) -> type[Any]:
+    """A shop that adds to the container of the step before."""
+    kept: list[Any] = []
+
+    class Keeper(Shop):
+        async def opened(self, state: Any, amount: int, actions: Any) -> None:
+            await super().opened(state, amount, actions)
+            if kept:
+                add(kept[-1])
+            kept.append(actions)
+
+    if own is not None:
+        Keeper.new_actions = own  # type: ignore[attr-defined]
+
+    def initial(self: Any, rng: Rng) -> Till:
+        kept.clear()
+        return Till()
+
+    return shop(Keeper, initial=initial)
+
+
+@pytest.mark.parametrize("add", ADDS.values(), ids=ADDS)
+@pytest.mark.parametrize("own", [None, lambda self: Actions(capacity=9)], ids=["ours", "of the machine"])
+def test_what_is_added_to_the_container_of_an_earlier_step_is_not_lost_in_silence(add: Any, own: Any) -> None:
+    report = fasm.simulate(keeper(add, own), seeds=1, steps=50, faults=CALM, check=False)
+    assert report.failures[0].law == "exception"
+    assert "actions: got the container of a step that is over" in report.failures[0].message
+
+
+def test_a_machine_may_hand_out_one_container_again_and_again() -> None:
+    one: Any = Actions()
+
+    class Reuses(Shop):
+        def new_actions(self) -> Any:
+            return one
+
+    assert fasm.simulate(shop(Reuses), seeds=5, steps=100, laws=Laws(determinism=False)).accepted > 100

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyIterator, PySlice, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::errors::{ActionsFull, check_id, invalid};
+use crate::errors::{ActionsFull, InvalidArgument, check_id, invalid};
 use crate::events::{Timer, TrackedAction, UntrackedAction, moment};
 
 /// One action of a container.
@@ -91,6 +91,8 @@ impl Held {
 pub struct Actions {
     /// Whether anything was done with it since the last `take`: most transitions emit nothing.
     used: AtomicBool,
+    /// Whether the step is over that it was handed to, so that nobody reads what is added.
+    over: AtomicBool,
     held: Mutex<Held>,
 }
 
@@ -104,6 +106,11 @@ impl Actions {
         let mut held = self.lock();
         held.refuse_at = Some(held.adds.saturating_add(nth));
         held.fired = false;
+    }
+
+    /// Makes every later add an error, or takes that back.
+    pub fn set_over(&self, over: bool) {
+        self.over.store(over, Ordering::Relaxed);
     }
 
     /// Empties the container and starts its counts anew, so that it can serve another transition.
@@ -125,6 +132,7 @@ impl Actions {
         let emitted = Emitted::default();
         Self {
             used: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             held: Mutex::new(Held {
                 emitted,
                 capacity,
@@ -141,8 +149,19 @@ impl Actions {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn check_open(&self) -> PyResult<()> {
+        if self.over.load(Ordering::Relaxed) {
+            return Err(InvalidArgument::new_err(
+                "actions: got the container of a step that is over, so that what is added to it would be lost; \
+                 expected the one that `stf` or `restore` was called with this time",
+            ));
+        }
+        Ok(())
+    }
+
     /// Takes the entry in. Where there is no room, it is dropped only after the lock.
     fn push(&self, entry: Entry) -> PyResult<()> {
+        self.check_open()?;
         let mut held = self.lock();
         if held.admits() {
             held.emitted.entries.push(entry);
@@ -206,6 +225,7 @@ impl Actions {
     #[pyo3(signature = (id, /))]
     fn forget(&self, id: Bound<'_, PyAny>) -> PyResult<()> {
         check_id(&id)?;
+        self.check_open()?;
         self.lock().emitted.forgotten.push(id.unbind());
         Ok(())
     }

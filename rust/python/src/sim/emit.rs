@@ -84,9 +84,11 @@ impl<'py> Container<'py> {
                 .into_iter()
                 .map(|id| id.into_bound(py)),
         );
-        // Whoever kept the container must not see the next transition's actions in it.
+        // Whoever kept the container must not see the next transition's actions in it, nor add to them.
         if self.usual && is_ours_alone(&actions) {
             self.spare = Some(actions);
+        } else {
+            actions.get().set_over(true);
         }
         Ok(())
     }
@@ -106,12 +108,13 @@ fn container_of<'py>(make: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(actions)
 }
 
-/// Makes the planned add raise. A container of the user's own cannot be told to.
+/// Opens the container and makes the planned add raise. One of the user's own cannot be told to.
 fn armed<'py>(actions: Bound<'py, PyAny>, faults: &CallFaults) -> Bound<'py, PyAny> {
-    if faults.actions_full > 0
-        && let Ok(ours) = actions.cast_exact::<Actions>()
-    {
-        ours.get().arm(faults.actions_full as usize);
+    if let Ok(ours) = actions.cast_exact::<Actions>() {
+        ours.get().set_over(false);
+        if faults.actions_full > 0 {
+            ours.get().arm(faults.actions_full as usize);
+        }
     }
     actions
 }
