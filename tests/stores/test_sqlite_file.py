@@ -6,10 +6,12 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import struct
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 
 from fasm.errors import InvalidArgument, StoreBusy, StoreCorrupt, StoreError
 from fasm.stores import Loaded, SqliteStore
-from fasm.stores.sqlite import _session
+from fasm.stores.sqlite import _file, _session
 from tests.stores.opening import MACHINE, fill, load, opened
 
 
@@ -160,6 +162,65 @@ def test_what_a_crash_left_of_a_file_in_the_making_is_made_anew(tmp_path: Path) 
     Path(f"{path}-new").write_bytes(b"half a file")
     made(path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["app.db", "app.db-lock"]
+
+
+def killed_in_the_middle_of_a_transaction(path: Path) -> None:
+    """Leaves pages of a transaction in a file without WAL, and the journal that undoes them."""
+    process = os.fork()
+    if process == 0:
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN")
+        db.execute("CREATE TABLE unfinished (a)")
+        for _ in range(100):
+            db.execute("INSERT INTO unfinished VALUES (randomblob(3000))")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert Path(f"{path}-journal").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a fork")
+def test_what_a_killed_process_had_not_committed_is_taken_back_by_who_runs_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    before = made(path)
+    killed_in_the_middle_of_a_transaction(path)
+    assert "of a killed process" in str(refusal(SqliteStore(path), None))
+
+    async def main() -> None:
+        async with opened(SqliteStore(path)) as store:
+            now = await load(store)
+            assert (now.snapshot, now.outbox) == (before.snapshot, before.outbox)
+            await fill(store, 1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a fork")
+def test_a_file_to_be_adopted_may_hold_an_unfinished_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    foreign_database(path)
+    killed_in_the_middle_of_a_transaction(path)
+    assert isinstance(refusal(SqliteStore(path)), StoreCorrupt)
+    assert Path(f"{path}-journal").exists()
+
+    async def main() -> None:
+        async with opened(SqliteStore(path, adopt=True)) as store:
+            await fill(store, 1)
+
+    asyncio.run(main())
+    with closing(sqlite3.connect(path)) as db:
+        tables = {name for [name] in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert "mine" in tables
+    assert "unfinished" not in tables
+
+
+def test_a_new_file_has_wal_before_it_has_its_name(tmp_path: Path) -> None:
+    """A process killed while it changes the mode would leave a journal, and whoever only reads a refusal."""
+    path = tmp_path / "app.db"
+    _file.create(str(path), MACHINE, 1)
+    assert path.read_bytes()[18:20] == b"\2\2"
+    assert [file.name for file in tmp_path.iterdir()] == ["app.db"]
 
 
 def test_closing_folds_everything_into_one_file(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ def is_busy(error: sqlite3.Error) -> bool:
 def translate(error: sqlite3.Error, path: str) -> StoreError:
     """Makes the error that the caller sees."""
     code = code_of(error)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StoreError(
+            f"{path} holds a transaction of a killed process; opened to be run, it is taken back"
+        )
     if code in _BUSY:
         return StoreBusy(f"{path} is locked by another process: {error}")
     if code in _CORRUPT:

@@ -70,6 +70,24 @@ def look_at_header(path: str, *, adopt: bool) -> bool:
     return True
 
 
+def take_back(path: str, timeout_s: float) -> None:
+    """Undoes what a killed process had begun in a file without WAL: only who may write can even read it.
+
+    Raises:
+        StoreError
+    """
+    if not Path(path + "-journal").exists():
+        return
+    try:
+        db = sqlite3.connect(path, isolation_level=None, timeout=timeout_s)
+        try:
+            db.execute("PRAGMA schema_version").fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+
+
 def inspect(path: str, machine: str | None, *, check: bool, timeout_s: float) -> StoreInfo | None:
     """Checks an existing file through a connection that cannot write. None: it has no tables of ours.
 
@@ -127,14 +145,15 @@ def _info(path: str, meta: dict[str, str], machine: str | None) -> StoreInfo:
 def create(path: str, machine: str, now: int) -> None:
     """Makes a new file under another name, whole and synced, and then gives it its own: all or nothing."""
     draft = f"{path}-new"
-    for leftover in (draft, draft + "-journal"):
-        Path(leftover).unlink(missing_ok=True)
+    for end in ("", "-journal", "-wal", "-shm"):
+        Path(draft + end).unlink(missing_ok=True)
     try:
         db = sqlite3.connect(draft, isolation_level=None)
         try:
             db.execute(f"PRAGMA application_id = {_sql.APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {_sql.FORMAT}")
             add_tables(db, machine, now)
+            db.execute("PRAGMA journal_mode = WAL")  # later, a process could be killed in the middle of it
         finally:
             db.close()
     except sqlite3.Error as error:
