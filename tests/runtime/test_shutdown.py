@@ -1,12 +1,13 @@
 """Promise 7: shutdown accepts nothing, waits for handlers until a deadline, stops them without an outcome."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from fasm.errors import RuntimeClosed
-from fasm.stores import KeyRow, MemoryStore, Unit
+from fasm.stores import Claim, Held, KeyRow, MemoryStore, Unit
 from tests.runtime.bank import (
     Bank,
     Call,
@@ -168,6 +169,30 @@ def test_a_transition_that_never_ends_is_given_up_and_those_behind_it_are_told()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, (RuntimeClosed, asyncio.CancelledError)) for result in results)
         assert asyncio.get_running_loop().time() < 20
+
+    run(main())
+
+
+class SlowClaims(MemoryStore):
+    """Answers claims by name, and never in time."""
+
+    async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
+        await asyncio.sleep(1_000)
+        return await super().claim(instances)
+
+
+def test_who_waits_for_an_instance_to_be_opened_is_told_and_not_cancelled() -> None:
+    async def main() -> None:
+        async with bank(SlowClaims(clock=clock), shutdown_s=1) as runtime:
+            waiting = [
+                asyncio.ensure_future(work)
+                for work in (runtime.submit(Pay(5)), runtime.submit(Pay(6)), runtime.state())
+            ]
+            leaving = asyncio.ensure_future(runtime.submit(Pay(7)))
+            await settle()
+            leaving.cancel()
+        told = await asyncio.gather(*waiting, leaving, return_exceptions=True)
+        assert [type(error) for error in told] == [RuntimeClosed] * 3 + [asyncio.CancelledError]
 
     run(main())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fasm.errors import Fenced, NotOwner, StoreError
+from fasm.errors import Fenced, NotOwner, RuntimeClosed, StoreError
 from fasm.runtime._commits import Diverged, patiently
 from fasm.runtime._host import log
 from fasm.runtime._recovery import begin, recover
@@ -60,6 +60,7 @@ class Members:
 
         Raises:
             NotOwner: Another process runs it.
+            RuntimeClosed: The runtime was closed meanwhile.
             Exception: Why it does not run.
         """
         while (instance := self._ready.get(name)) is None:
@@ -68,7 +69,12 @@ class Members:
             task = self._opening.get(name)
             if task is None:
                 task = self._opening[name] = self._host.start(self._open(name))
-            await asyncio.shield(task)
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if not task.cancelled() or _is_cancelled():
+                    raise
+                raise RuntimeClosed("the runtime was closed before this was done") from None
         return instance
 
     async def _open(self, name: str) -> None:
@@ -204,3 +210,9 @@ class Members:
             await asyncio.wait(opening)
         if self._ready:
             await asyncio.gather(*[instance.halt(grace_s) for instance in self._ready.values()])
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks, and not just what it waits for."""
+    asker = asyncio.current_task()
+    return asker is not None and asker.cancelling() > 0
