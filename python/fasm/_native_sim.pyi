@@ -132,9 +132,10 @@ class Simulation:
         wide: int,
         in_flight: int,
         budget_s: float | None,
+        until: int | None,
         /,
     ) -> dict[str, Any]:
-        """Goes through every choice, breadth first."""
+        """Goes through every choice, breadth first; up to step `until`, if one is given."""
 
     def stop(self) -> None:
         """Asks the run in progress to end before its next step; callable from any thread."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fasm.sim._explain import Explained
+from fasm.sim._longest import Longest
 from fasm.sim._session import Session
 from fasm.sim._timeline import timeline_lines
 from fasm.sim._trace import trace_lines
@@ -37,6 +38,7 @@ class Totals:
     reached: dict[str, int] = field(default_factory=dict[str, int])
     opaque: tuple[str, ...] = ()
     invisible: bool = False
+    longest: Longest = field(default_factory=lambda: Longest(0))
 
     def add(self, other: Totals) -> None:
         """Adds the counts of other seeds."""
@@ -67,6 +69,7 @@ class Totals:
         self.reached = _sum(self.reached, other.reached)
         self.opaque = tuple(dict.fromkeys((*self.opaque, *other.opaque)))
         self.invisible = self.invisible or other.invisible
+        self.longest.add_all(other.longest)
 
 
 def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
@@ -80,8 +83,9 @@ def totals_of(session: Session, seeds: int) -> Totals:
     """Reads what the native driver has counted in a session so far."""
     plan, tally = session.plan, session.native.tally()
     totals = Totals(
-        seeds=seeds, idle=session.idle, invisible=session.invisible, opaque=tuple(tally["opaque"])
-    )
+        seeds=seeds, idle=session.idle, invisible=session.invisible, opaque=tuple(tally["opaque"]),
+        longest=session.longest,
+    )  # fmt: skip
     for name in ("steps", "settle_steps", "accepted", "rejected", "interrupted"):
         setattr(totals, name, tally[name])
     for source, (tried, accepted, _, rejected) in zip(plan.sources, tally["inputs"], strict=True):

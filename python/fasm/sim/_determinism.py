@@ -8,6 +8,7 @@ differ the step is told on both sides.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,38 +36,30 @@ class Compared:
     note: str | None
 
 
-def check_determinism(session: Session, seeds: list[int], count: int) -> Compared:
+def check_determinism(session: Session, seeds: Iterable[tuple[int, int]]) -> Compared:
     """Runs seeds once here and once elsewhere, and compares step by step.
 
     Args:
         session: Runs them.
-        seeds: The last seeds, oldest first, more than are wanted.
-        count: How many are wanted: the last ones that run their full length, for a swarm may have silenced
-            the sources of a seed; the longest ones where there are not so many.
+        seeds: Each seed, and how many of its steps are compared.
     """
     note = None
-    steps = min(session.options.steps, FIRST_STEPS)
-    runs: dict[int, list[int]] = {}
-    whole = 0
-    for seed in reversed(seeds):
-        runs[seed] = _digests(session, seed, steps)
-        whole += len(runs[seed]) == steps
-        if whole == count:
-            break
-    longest = set(sorted(runs, key=lambda seed: -len(runs[seed]))[:count])
-    chosen = [seed for seed in seeds if seed in longest and runs[seed]]
-    for seed in chosen:
-        here = runs[seed]
-        there, where = _elsewhere(session, seed, steps)
+    compared = 0
+    for seed, steps in seeds:
+        here = _digests(session, seed, min(steps, FIRST_STEPS))
+        if not here:
+            continue
+        compared += 1
+        there, where = _elsewhere(session, seed, min(steps, FIRST_STEPS))
         note = note or where
         differs = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
         if differs is None and len(here) != len(there):
             differs = min(len(here), len(there))
         if differs is not None:
             return Compared(
-                len(chosen), _tell(session, seed, differs + 1, there_is_here=where is not None), note
+                compared, _tell(session, seed, differs + 1, there_is_here=where is not None), note
             )
-    return Compared(len(chosen), None, note)
+    return Compared(compared, None, note)
 
 
 def _digests(session: Session, seed: int, steps: int) -> list[int]:
@@ -89,16 +82,24 @@ def _elsewhere(session: Session, seed: int, steps: int) -> tuple[list[int], str 
     return _digests(session, seed, steps), HERE
 
 
-def _request(session: Session) -> bytes | None:
-    """What another process needs to run the same, or None if it could not import the scenario."""
+def importable(session: Session) -> Callable[[], Any] | None:
+    """Gives what makes the scenario, or None if another process could not import it."""
     factory = session.plan.factory
     if getattr(factory, "__module__", "__main__") == "__main__" or session.spec.bridge is not None:
         return None
-    plain = replace(session.options, executor=None, progress=None, seeds=())
     try:
-        return pickle.dumps((factory, plain))
+        pickle.dumps((factory, session.options.faults))
     except Exception:
         return None
+    return factory
+
+
+def _request(session: Session) -> bytes | None:
+    """What another process needs to run the same, or None if it could not import the scenario."""
+    factory = importable(session)
+    if factory is None:
+        return None
+    return pickle.dumps((factory, replace(session.options, executor=None, progress=None, seeds=())))
 
 
 def _tell(session: Session, seed: int, step: int, *, there_is_here: bool) -> Broken:
@@ -134,6 +135,10 @@ def step_detail(session: Session, seed: int, step: int) -> dict[str, str]:
 
 def serve(name: str, request: bytes, seed: int, steps: int) -> Any:
     """Answers a question of another process."""
+    if name in ("trail", "situation"):
+        from fasm.sim import _explored_again
+
+        return _explored_again.serve(name, request, steps)
     factory, options = pickle.loads(request)
     session = _session(inspect_scenario(factory), options)
     if name == "digests":

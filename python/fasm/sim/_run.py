@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Final
 
 from fasm.errors import SimulationFailed
@@ -14,6 +12,7 @@ from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
 from fasm.sim._likely import with_likelihood
+from fasm.sim._longest import Longest
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
 from fasm.sim._stored import replay_stored, store_failure
@@ -23,8 +22,8 @@ from fasm.sim.plan import ScenarioPlan
 from fasm.sim.report import Report
 from fasm.sim.verdict import Verdict
 
-SPARE_SEEDS: Final = 20
-"""So many more of the last seeds are kept in case that some hardly ran."""
+BUDGET_SHARE: Final = 20
+"""After a run that spent its budget, one part of so many of its steps is compared."""
 
 
 class Run:
@@ -36,14 +35,13 @@ class Run:
         self.bridge = bridge
         self.started = time.perf_counter()
         self.ended = "seeds"
-        self.totals = Totals()
+        self.totals = Totals(longest=Longest(int(options.laws.determinism)))
         self.groups: dict[tuple[str, str], list[Broken]] = {}
         self.explained: dict[tuple[str, str], Explained] = {}
         self.cause: BaseException | None = None
         self._session: Session | None = None
         self._seeds_begun = 0
         self._stopped = False
-        self._last_seeds: deque[int] = deque(maxlen=max(1, int(options.laws.determinism)) + SPARE_SEEDS)
         self._compared = Compared(0, None, None)
         self._notes: list[str] = []
 
@@ -96,8 +94,7 @@ class Run:
     def _all_seeds(self, advance: Callable[[int], object] | None) -> None:
         """Runs the seeds until there are none left, the budget is spent, or enough failures are found."""
         if self.options.jobs > 1 or self.options.executor is not None:
-            options = replace(self.options, seeds=self._seeds())
-            for totals, broken, ended in run_in_workers(self.plan, options, self._budget_left):
+            for totals, broken, ended in run_in_workers(self.plan, self.options, self._budget_left):
                 self.totals.add(totals)
                 if advance is not None:
                     advance(self.totals.steps)
@@ -106,7 +103,7 @@ class Run:
             return
         spec = make_spec(self.plan, self.options, self.bridge, advance)
         self._session = Session(self.plan, self.options, spec)
-        for seed in self._seeds():
+        for seed in self.options.seeds:
             if self._stopped:  # before there was a session to tell
                 self.ended = "interrupted"
                 return
@@ -115,21 +112,20 @@ class Run:
             if self._ends_with(broken, ended):
                 return
 
-    def _seeds(self) -> Iterator[int]:
-        for seed in self.options.seeds:
-            self._last_seeds.append(seed)
-            yield seed
-
     def _compare(self) -> None:
-        """After a pass: runs the last seeds once more, elsewhere, and compares the two runs."""
-        if self.groups or self.ended != "seeds" or self._stopped or not self.options.laws.determinism:
+        """After a pass: runs the longest seeds once more, elsewhere, and compares the two runs."""
+        if self.groups or self._stopped or not self.options.laws.determinism:
             return
+        totals = self._totals()
+        most = totals.steps if self.ended == "seeds" else max(1, totals.steps // BUDGET_SHARE)
         session = Session(self.plan, self.options, make_spec(self.plan, self.options, self.bridge))
-        self._compared = check_determinism(
-            session, list(self._last_seeds), int(self.options.laws.determinism)
-        )
+        self._compared = check_determinism(session, [(seed, min(n, most)) for seed, n in totals.longest])
         if self._compared.broken is not None:
             self._ends_with(self._compared.broken, "failed")
+
+    def _totals(self) -> Totals:
+        """What was counted so far, here or by workers."""
+        return self.totals if self._session is None else totals_of(self._session, self._seeds_begun)
 
     def _budget_left(self) -> float | None:
         if self.options.budget_s is None:
@@ -167,9 +163,7 @@ class Run:
 
     def report(self) -> Report:
         """The report of what was found so far."""
-        totals = self.totals
-        if self._session is not None:
-            totals = totals_of(self._session, self._seeds_begun)
+        totals = self._totals()
         totals.laws["determinism"] = self._compared.evaluations
         failures = tuple(
             make_failure(self.explained.get(name) or unexplained(group[0]), len(group))

@@ -13,6 +13,7 @@ from fasm import _native
 from fasm.attempt import Attempt
 from fasm.errors import ActionsFull, StoreError, TransitionError
 from fasm.sim._describe import describe, show
+from fasm.sim._longest import Longest
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
 from fasm.sim.scenario import NO_REPLY
@@ -206,11 +207,13 @@ class Session:
         self.spec = spec
         self.invisible = False
         self.idle = 0
+        self.longest = Longest(int(options.laws.determinism))
 
     def run(self, seed: int, budget_s: float | None) -> tuple[str, Broken | None]:
         """Runs a seed. Gives why it ended, and what it broke."""
         ran = self.native.run(self.parts(), seed, self.swarms(seed), budget_s, False, 0, None)
         self.invisible = self.invisible or not ran["visible"]
+        self.longest.add(seed, ran["steps"])
         if ran["failure"] is None:
             self.idle += ran["end"] == "idle"
             return ran["end"], None

@@ -12,7 +12,8 @@ from fasm.errors import SimulationFailed
 from fasm.sim._code import with_code
 from fasm.sim._collect import Totals, make_failure, make_report, totals_of
 from fasm.sim._explain import Explained
-from fasm.sim._session import Broken, Session, make_spec
+from fasm.sim._explored_again import Again, Limits, explore_again, explore_once, exploring_session
+from fasm.sim._session import Broken, Session
 from fasm.sim._stored import replay_stored, store_failure
 from fasm.sim._story import tell
 from fasm.sim._under_test import adjust, watched
@@ -27,6 +28,10 @@ __all__ = ["explore"]
 
 NAMES_A_PATH: Final = ("atomicity", "purity")
 """Laws whose message names a place in the state when a single run is replayed."""
+
+TIMES: Final = (
+    "the time of an input (`at`) was read: only timers move the clock here, so other times were not tried"
+)
 
 
 def explore(
@@ -55,7 +60,8 @@ def explore(
         states: Situations after which no new ones are gone on from.
         max_faults: Faults on one path.
         faults: Kinds with a rate above 0 are explored; the rate itself plays no part.
-        laws: Which laws of every machine are checked; `determinism` plays no part.
+        laws: Which laws of every machine are checked. With `determinism` nothing is PROVED before a second
+            exploration, in another process, has gone the same way.
         in_flight: No input is made while so many ids are outstanding.
         wide: A draw of more choices than this is sampled once instead of listed.
         settle_steps: The bound of settling from one situation; 10 more per outstanding id.
@@ -63,8 +69,8 @@ def explore(
         check: Whether FAILED raises.
 
     Returns:
-        The report, with `exploration`. PROVED: nothing new was left, no draw was sampled, nothing was opaque.
-        UNDETERMINED: no law was broken, but not everything was tried.
+        The report, with `exploration`. PROVED: nothing new was left, no draw was sampled, nothing was opaque,
+        nobody asked for the time. UNDETERMINED: no law was broken, but not everything was tried.
 
     Raises:
         SimulationFailed: With `check`, a law was broken.
@@ -94,12 +100,12 @@ def explore(
         max_failures=1, strict=False, check=check, progress=None,
     )  # fmt: skip
     options = adjust(options)
-    session = Session(plan, options, replace(make_spec(plan, options), settle_base=settle_steps))
-    limits = (depth, states, max_faults, wide, in_flight, options.budget_s)
+    limits = Limits(depth, states, max_faults, wide, in_flight, options.budget_s, settle_steps)
+    session = exploring_session(plan, options, limits)
     return watched(plan, options, None, lambda: _checked(session, limits, started))
 
 
-def _checked(session: Session, limits: tuple[Any, ...], started: float) -> Report:
+def _checked(session: Session, limits: Limits, started: float) -> Report:
     """Replays what is stored, then explores; raises on a failure if that is wanted."""
     plan, options = session.plan, session.options
     stored = replay_stored(plan, options, None)
@@ -115,33 +121,61 @@ def _checked(session: Session, limits: tuple[Any, ...], started: float) -> Repor
     return report
 
 
-def _explore(session: Session, limits: tuple[Any, ...], notes: list[str], started: float) -> Report:
+def _explore(session: Session, limits: Limits, notes: list[str], started: float) -> Report:
+    totals: Totals | None = None
     try:
-        found = session.native.explore(session.parts(), *limits)
+        found = explore_once(session, limits)
+        totals = totals_of(session, 1)
+        again = _again(session, limits, found, started)
     except BaseException as error:
         if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
-            totals = totals_of(session, 1)
             elapsed_s = time.perf_counter() - started
+            totals = totals or totals_of(session, 1)
             report = make_report(session.plan, session.options, totals, (), "interrupted", elapsed_s)
             error.add_note(str(report))
             error.report = report  # type: ignore[attr-defined]
         raise
+    totals.laws["determinism"] = int(again is not None and again.whole)
     failures: tuple[Failure, ...] = ()
     if found["failure"] is not None:
         explained, note = store_failure(session, _explained(session, found))
         failures = (make_failure(with_code(session, explained), 1),)
         notes += [note] if note is not None else []
-    return _report(session, found, failures, tuple(notes), time.perf_counter() - started)
+    elif again is not None:
+        failures = (make_failure(again.failure, 1),) if again.failure is not None else ()
+        notes += [again.note] if again.note is not None else []
+    if found["clock"]:
+        notes.append(TIMES)
+    whole = _is_whole(found) and (again is None or again.whole)
+    return _report(session, found, totals, failures, tuple(notes), whole, time.perf_counter() - started)
+
+
+def _is_whole(found: dict[str, Any]) -> bool:
+    """Whether nothing was left to try."""
+    return found["failure"] is None and not (
+        found["frontier"] or found["sampled"] or found["opaque"] or found["clock"]
+    )
+
+
+def _again(session: Session, limits: Limits, found: dict[str, Any], started: float) -> Again | None:
+    """Explores once more if there is something to be proved."""
+    if not _is_whole(found) or not session.options.laws.determinism:
+        return None
+    if limits.budget_s is not None:
+        left = limits.budget_s - (time.perf_counter() - started)
+        limits = replace(limits, budget_s=max(left, 0.0))
+    return explore_again(session, limits, found["trail"])
 
 
 def _report(
     session: Session,
     found: dict[str, Any],
+    totals: Totals,
     failures: tuple[Failure, ...],
     notes: tuple[str, ...],
+    whole: bool,
     elapsed_s: float,
 ) -> Report:
-    totals = totals_of(session, 1)
     exploration = Exploration(
         states=found["states"],
         transitions=found["transitions"],
@@ -150,7 +184,6 @@ def _report(
         sampled=found["sampled"],
         crash_points=found["crash_points"],
     )
-    whole = exploration.frontier == 0 and not exploration.sampled and not found["opaque"]
     verdict = Verdict.FAILED if failures else Verdict.PROVED if whole else Verdict.UNDETERMINED
     ended = "failures" if failures else "budget" if found["stopped"] else "complete" if whole else "bounds"
     return Report(

@@ -54,7 +54,7 @@ def simulate(
         swarm: Whether odd seeds draw their own subset and weights of sources and faults.
         in_flight: No input is made while so many ids are outstanding. Default: drawn per seed, 1 to 64.
         settle_steps: The bound of settling. Default: 10,000 and 10 more per outstanding id.
-        budget_s: Seconds after which no new step begins.
+        budget_s: Seconds after which no new step begins; what was found is looked into after that.
         jobs: Worker processes. The scenario must then be importable.
         executor: Runs the seeds instead of our own workers.
         shrink_replays: The most replays that shrinking a failure may take.

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt};
 
 use crate::errors::invalid;
-use crate::values::value_class;
+use crate::values::{ClockTime, value_class};
 
 /// Checks a point in time: Unix milliseconds, an int from 0 to 2^63 - 1.
 pub fn moment(at: &Bound<'_, PyAny>) -> PyResult<i64> {
@@ -20,18 +20,23 @@ pub fn moment(at: &Bound<'_, PyAny>) -> PyResult<i64> {
     }
 }
 
+/// The same, as the time of an input.
+fn clock_time(at: &Bound<'_, PyAny>) -> PyResult<ClockTime> {
+    moment(at).map(ClockTime)
+}
+
 value_class! {
     /// An input from outside.
-    class(generic) Normal { value: Py<PyAny>, at: i64 } match ("value");
-    #[pyo3(signature = (value, at=0))]
-    fn new(value: Py<PyAny>, #[pyo3(from_py_with = moment)] at: i64);
+    class(generic) Normal { value: Py<PyAny>, at: ClockTime } match ("value");
+    #[pyo3(signature = (value, at=ClockTime(0)), text_signature = "(value, at=0)")]
+    fn new(value: Py<PyAny>, #[pyo3(from_py_with = clock_time)] at: ClockTime);
 }
 
 value_class! {
     /// The result of a tracked action, as an input.
-    class(generic) TrackedActionCompleted { id: Py<PyAny>, result: Py<PyAny>, at: i64 } match ("id", "result");
-    #[pyo3(signature = (id, result, at=0))]
-    fn new(id: Py<PyAny>, result: Py<PyAny>, #[pyo3(from_py_with = moment)] at: i64);
+    class(generic) TrackedActionCompleted { id: Py<PyAny>, result: Py<PyAny>, at: ClockTime } match ("id", "result");
+    #[pyo3(signature = (id, result, at=ClockTime(0)), text_signature = "(id, result, at=0)")]
+    fn new(id: Py<PyAny>, result: Py<PyAny>, #[pyo3(from_py_with = clock_time)] at: ClockTime);
 }
 
 value_class! {

@@ -1,7 +1,10 @@
 //! Classes of plain values, which behave like frozen dataclasses.
 
+use std::cell::Cell;
+use std::convert::Infallible;
+
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyInt, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::nesting;
@@ -34,6 +37,55 @@ impl Field for Py<PyTuple> {
 impl Field for i64 {
     fn visit(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         Ok(())
+    }
+}
+
+thread_local! {
+    /// How often Python code of this thread was told the time of an input.
+    static TIMES_TOLD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Grows when Python code reads the time of an input in this thread.
+pub fn times_told() -> u64 {
+    TIMES_TOLD.get()
+}
+
+/// Runs what reads whole objects without wanting to know the time.
+pub fn without_asking<T>(read: impl FnOnce() -> T) -> T {
+    let told = TIMES_TOLD.get();
+    let result = read();
+    TIMES_TOLD.set(told);
+    result
+}
+
+/// The time of an input, Unix milliseconds. Who reads it may depend on it, so it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockTime(pub i64);
+
+impl Field for ClockTime {
+    fn visit(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
+    }
+}
+
+impl<'py> IntoPyObject<'py> for ClockTime {
+    type Target = PyInt;
+    type Output = Bound<'py, PyInt>;
+    type Error = Infallible;
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        TIMES_TOLD.set(TIMES_TOLD.get().wrapping_add(1));
+        self.0.into_pyobject(py)
+    }
+}
+
+impl<'py> IntoPyObject<'py> for &ClockTime {
+    type Target = PyInt;
+    type Output = Bound<'py, PyInt>;
+    type Error = Infallible;
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        (*self).into_pyobject(py)
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Scope {
     pub switches: Switches,
     pub settle_base: u64,
     pub settle: bool,
+    /// End after so many steps, and call that a failure: somebody wants to see the way there.
+    pub until: Option<usize>,
 }
 
 /// What an exploration saw.
@@ -77,6 +79,8 @@ pub struct Explored {
     pub stopped: bool,
     /// Crashes by where they struck.
     pub crash_points: BTreeMap<&'static str, u64>,
+    /// Where each step led, in order, in short: what two explorations of the same must agree on.
+    pub trail: Vec<u64>,
     /// The shortest way to a broken law.
     pub failure: Option<(Failure, Recording)>,
 }
@@ -329,6 +333,7 @@ where
             driver.schedule.resubmits.clear();
         }
         let print = Self::print(host, &driver, faults)?;
+        self.mark(print as u64)?;
         if !self.seen.insert(print) {
             return Ok(());
         }
@@ -355,6 +360,15 @@ where
         Ok(())
     }
 
+    /// Puts where a step led on the trail.
+    fn mark(&mut self, mark: u64) -> Result<(), Halt<H::Abort>> {
+        self.explored.trail.push(mark);
+        if self.scope.until == Some(self.explored.trail.len()) {
+            return Err(Halt::failed("determinism", ""));
+        }
+        Ok(())
+    }
+
     /// From every situation the machine must come to rest once the faults stop.
     fn settle(&mut self, host: &mut H, node: &Node<H>) -> Result<(), Halt<H::Abort>> {
         if !self.scope.settle || (node.schedule.outstanding() == 0 && !host.settles()) {
@@ -368,6 +382,8 @@ where
         let settled = driver.settle(host, self.scope.settle_base, None);
         self.explored.counts.add(&driver.counts);
         settled?;
+        let counts = &driver.counts;
+        self.mark(counts.settle_steps ^ counts.accepted.rotate_left(32))?;
         self.explored.sampled |= host.sampled();
         self.here.settling = false;
         Ok(())

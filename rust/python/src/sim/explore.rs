@@ -8,7 +8,7 @@ use fasm_core::host::Halt;
 use fasm_core::rng::{ChaCha8, SCENARIO_STREAM};
 use fasm_core::schedule::Schedule;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use super::host::{Checked, PyHost};
 use super::ids::IdTable;
@@ -16,6 +16,7 @@ use super::parts::Parts;
 use super::recording::Recording;
 use super::run::{Order, Script};
 use super::simulation::Simulation;
+use crate::values::times_told;
 use crate::walk::Walker;
 
 /// What a host needs to know while it explores.
@@ -138,7 +139,14 @@ impl<'py> Fork for PyHost<'_, 'py> {
     }
 }
 
+/// The state and the scenario of the step that was looked at last.
+type Last<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
 impl<'py> PyHost<'_, 'py> {
+    fn last(&self) -> Last<'py> {
+        (self.state.object.clone(), self.parts.scenario.clone())
+    }
+
     /// Whether this situation came up before in the same settling; only explorations look.
     pub(super) fn circles(&mut self, schedule: &Schedule<Bound<'py, PyAny>>) -> Checked<bool> {
         if self.exploration.is_none() {
@@ -162,6 +170,7 @@ pub struct Limits {
     pub wide: u64,
     pub in_flight: usize,
     pub budget_s: Option<f64>,
+    pub until: Option<usize>,
 }
 
 impl Simulation {
@@ -174,10 +183,16 @@ impl Simulation {
         let parts = Parts::read(parts)?;
         let mut tally = self.new_tally();
         let mut walker = Walker::new(self.settings.dict_order);
+        let told = times_told();
         let explored = self.explore_from(py, parts, limits, &mut tally, &mut walker);
         let opaque = !walker.opaque().is_empty();
         self.keep(tally, walker.opaque());
-        into_dict(py, explored?, opaque)
+        let (explored, last) = explored?;
+        let dict = into_dict(py, explored)?;
+        dict.set_item("opaque", opaque)?;
+        dict.set_item("clock", times_told() != told)?;
+        dict.set_item("last", last)?;
+        Ok(dict)
     }
 
     fn explore_from<'py>(
@@ -187,7 +202,7 @@ impl Simulation {
         limits: &Limits,
         tally: &mut super::tally::Tally,
         walker: &mut Walker,
-    ) -> PyResult<Explored> {
+    ) -> PyResult<(Explored, Last<'py>)> {
         let script = Script::Recording(fasm_core::recording::Recording::default());
         let order = Order {
             budget_s: limits.budget_s,
@@ -209,10 +224,11 @@ impl Simulation {
             Err(Halt::Abort(error)) => return Err(*error),
             Err(Halt::Failed(failure)) => {
                 let failure = Some((*failure, fasm_core::recording::Recording::default()));
-                return Ok(Explored {
+                let explored = Explored {
                     failure,
                     ..Explored::default()
-                });
+                };
+                return Ok((explored, host.last()));
             }
         }
         let sampled_start = host.sampled() || host.next_path().is_some();
@@ -226,16 +242,17 @@ impl Simulation {
             switches: self.switches,
             settle_base: self.bounds.settle_base,
             settle: self.settings.settle,
+            until: limits.until,
         };
         let initial = std::mem::take(&mut host.initial_draws);
         let mut explored = Explorer::new(scope, initial).run(&mut host)?;
         host.tally.add(&explored.counts);
         explored.sampled |= sampled_start;
-        Ok(explored)
+        Ok((explored, host.last()))
     }
 }
 
-fn into_dict(py: Python<'_>, explored: Explored, opaque: bool) -> PyResult<Bound<'_, PyDict>> {
+fn into_dict(py: Python<'_>, explored: Explored) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("states", explored.states)?;
     dict.set_item("transitions", explored.transitions)?;
@@ -243,7 +260,12 @@ fn into_dict(py: Python<'_>, explored: Explored, opaque: bool) -> PyResult<Bound
     dict.set_item("frontier", explored.frontier)?;
     dict.set_item("sampled", explored.sampled)?;
     dict.set_item("stopped", explored.stopped)?;
-    dict.set_item("opaque", opaque)?;
+    let trail: Vec<u8> = explored
+        .trail
+        .iter()
+        .flat_map(|step| step.to_le_bytes())
+        .collect();
+    dict.set_item("trail", PyBytes::new(py, &trail))?;
     let points = PyDict::new(py);
     for (point, count) in explored.crash_points {
         points.set_item(point, count)?;

@@ -209,8 +209,8 @@ impl Simulation {
         go_on(self, make_parts, &wanted)
     }
 
-    /// Goes through every choice, breadth first.
-    #[pyo3(signature = (parts, depth, states, max_faults, wide, in_flight, budget_s, /))]
+    /// Goes through every choice, breadth first; up to step `until`, if one is given.
+    #[pyo3(signature = (parts, depth, states, max_faults, wide, in_flight, budget_s, until, /))]
     #[allow(clippy::too_many_arguments)]
     fn explore<'py>(
         &self,
@@ -221,6 +221,7 @@ impl Simulation {
         wide: u64,
         in_flight: usize,
         budget_s: Option<f64>,
+        until: Option<usize>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let limits = Limits {
             depth,
@@ -229,6 +230,7 @@ impl Simulation {
             wide,
             in_flight,
             budget_s,
+            until,
         };
         self.explore_all(parts, &limits)
     }

@@ -12,6 +12,7 @@ use super::settings::Settings;
 use super::tally::Became;
 use crate::errors::InvalidArgument;
 use crate::events::{Normal, TrackedAction, TrackedActionCompleted};
+use crate::values::ClockTime;
 
 /// A store may be busy this often in a row when the state is only read.
 const MAX_READS: u32 = 6;
@@ -116,7 +117,7 @@ impl<'py> PyHost<'_, 'py> {
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
             Event::Normal { value, .. } => {
-                Normal::create(self.py, (*value).clone().unbind(), now_ms)?
+                Normal::create(self.py, (*value).clone().unbind(), ClockTime(now_ms))?
                     .into_bound(self.py)
                     .into_any()
             }
@@ -124,7 +125,7 @@ impl<'py> PyHost<'_, 'py> {
                 self.py,
                 (*id).clone().unbind(),
                 (*result).clone().unbind(),
-                now_ms,
+                ClockTime(now_ms),
             )?
             .into_bound(self.py)
             .into_any(),

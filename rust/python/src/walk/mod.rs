@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::InvalidArgument;
+use crate::values::without_asking;
 
 mod attributes;
 mod build;
@@ -102,8 +103,8 @@ impl Walker {
     pub fn fingerprint(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Fingerprint> {
         let (plans, stack) = (&mut self.plans, &mut self.hash_stack);
         plans.trim();
-        let result =
-            hash::Hash::new(object.py(), plans, stack, self.dict_order).run(Item::of(object));
+        let hash = hash::Hash::new(object.py(), plans, stack, self.dict_order);
+        let result = without_asking(|| hash.run(Item::of(object)));
         if result.is_err() {
             self.hash_stack.clear();
         }
@@ -116,7 +117,8 @@ impl Walker {
         let (plans, stack) = (&mut self.plans, &mut self.copy_stack);
         plans.trim();
         let _pause = pause::Pause::new(object.py());
-        let result = copy::Copy::new(object.py(), plans, stack).run(Item::of(object));
+        let copy = copy::Copy::new(object.py(), plans, stack);
+        let result = without_asking(|| copy.run(Item::of(object)));
         if result.is_err() {
             self.copy_stack.clear();
         }
@@ -132,7 +134,7 @@ impl Walker {
         let (py, plans, stack) = (old.py(), &mut self.plans, &mut self.hash_stack);
         plans.trim();
         let differ = difference::Differ::new(py, plans, stack, self.dict_order);
-        let result = differ.run(Item::of(old), Item::of(new));
+        let result = without_asking(|| differ.run(Item::of(old), Item::of(new)));
         self.hash_stack.clear();
         result
     }

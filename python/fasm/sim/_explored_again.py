@@ -1,0 +1,146 @@
+"""Explores a second time before anything is called proved: what no choice decides may hide a failure.
+
+The second exploration happens in the helper process, where the order of sets, addresses, clocks and global
+randomness differ. Only the trail comes back, a short hash of where each step led; where the trails part, that
+step is told on both sides.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fasm import _native
+from fasm.sim._determinism import HERE, importable
+from fasm.sim._explain import Explained
+from fasm.sim._flat import first_difference, flatten
+from fasm.sim._helper import HelperLost, helper
+from fasm.sim._impure import impure_calls
+from fasm.sim._session import Broken, Session, make_spec
+from fasm.sim._story import tell
+from fasm.sim.options import SimulateOptions
+from fasm.sim.plan import inspect_scenario
+
+MARK_BYTES: Final = 8
+"""What the trail holds per step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of an exploration."""
+
+    depth: int
+    states: int
+    max_faults: int
+    wide: int
+    in_flight: int
+    budget_s: float | None
+    settle_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the second exploration came to.
+
+    Attributes:
+        failure: The breach of `determinism`, if it went another way.
+        whole: Whether it got as far as the first one.
+        note: What the reader of the report should know about it.
+    """
+
+    failure: Explained | None
+    whole: bool = True
+    note: str | None = None
+
+
+def exploring_session(plan: Any, options: SimulateOptions, limits: Limits) -> Session:
+    """Makes the session that explores, with its bound of settling."""
+    return Session(plan, options, replace(make_spec(plan, options), settle_base=limits.settle_steps))
+
+
+def explore_once(session: Session, limits: Limits, until: int | None = None) -> dict[str, Any]:
+    """Explores, up to a step of the trail if one is given."""
+    found: dict[str, Any] = session.native.explore(
+        session.parts(), limits.depth, limits.states, limits.max_faults, limits.wide, limits.in_flight,
+        limits.budget_s, until,
+    )  # fmt: skip
+    return found
+
+
+def explore_again(session: Session, limits: Limits, trail: bytes) -> Again:
+    """Explores elsewhere, or here with a note that says so, and compares where each step led."""
+    (there, stopped), is_here = _ask(session, limits, "trail", 0)
+    note = HERE if is_here else None
+    if stopped:
+        return Again(
+            None, whole=False, note="explored again, to see whether it is the same: no time was left"
+        )
+    if there == trail:
+        return Again(None, note=note)
+    return Again(_tell(session, limits, _parts_at(trail, there) + 1), note=note)
+
+
+def _parts_at(here: bytes, there: bytes) -> int:
+    """The first step of two trails that led elsewhere; the end of the shorter one, if there is none."""
+    steps = min(len(here), len(there)) // MARK_BYTES
+    places = (step * MARK_BYTES for step in range(steps))
+    return next(
+        (at // MARK_BYTES for at in places if here[at : at + MARK_BYTES] != there[at : at + MARK_BYTES]),
+        steps,
+    )
+
+
+def _ask(session: Session, limits: Limits, what: str, step: int) -> tuple[Any, bool]:
+    """Gives the answer of the helper, or our own one where it cannot have the scenario."""
+    request = _request(session, limits)
+    if request is not None:
+        try:
+            return helper().ask(what, request, 0, step), False
+        except HelperLost:
+            pass
+    return _answer(what, exploring_session(session.plan, session.options, limits), limits, step), True
+
+
+def _request(session: Session, limits: Limits) -> bytes | None:
+    factory = importable(session)
+    if factory is None:
+        return None
+    return pickle.dumps((factory, replace(session.options, progress=None), limits))
+
+
+def serve(what: str, request: bytes, step: int) -> Any:
+    """Answers a question of another process."""
+    factory, options, limits = pickle.loads(request)
+    return _answer(what, exploring_session(inspect_scenario(factory), options, limits), limits, step)
+
+
+def _answer(what: str, session: Session, limits: Limits, step: int) -> Any:
+    if what == "trail":
+        found = explore_once(session, limits)
+        return found["trail"], found["stopped"]
+    return _situation(explore_once(session, limits, step))
+
+
+def _situation(found: dict[str, Any]) -> dict[str, str]:
+    """State and world after the last step, as text by path."""
+    state, scenario = found["last"]
+    return flatten("state", state) | flatten("scenario", scenario)
+
+
+def _tell(session: Session, limits: Limits, step: int) -> Explained:
+    """Says on both sides what differs after the first step that led elsewhere, and which call is to blame."""
+    found = explore_once(exploring_session(session.plan, session.options, limits), limits, step)
+    there, _ = _ask(session, limits, "situation", step)
+    path, one, other = first_difference(_situation(found), there)
+    recording: _native.Recording = found["recording"]
+    with impure_calls() as calls:
+        story = tell(session, recording, "determinism")
+    words = [f"explored again, its step {step:,} leads elsewhere: {path} is {one} against {other}"]
+    if calls:
+        words.append("impure calls on the way: " + "; ".join(calls))
+    broken = Broken(
+        seed=0, step=len(recording), law="determinism", message="\n".join(words), kind="determinism",
+        settling=False, steps=len(recording), drawn={}, cause=None,
+    )  # fmt: skip
+    return Explained(broken, None, broken.message, story.trace, story.steps)
