@@ -23,6 +23,7 @@ from tests.runtime.bank import (
     Charged,
     Check,
     Gate,
+    NotSeen,
     Pay,
     Payments,
     Say,
@@ -267,6 +268,34 @@ def test_a_store_that_fails_once_at_the_start_loses_nothing(failing: int) -> Non
             assert [(await runtime.state(name)).paid for name in names] == [[5]] * 3
 
     run(after())
+
+
+@pytest.mark.parametrize("failing", range(1, 7))
+def test_an_instance_that_stops_while_its_tries_begin_keeps_no_handler_and_does_them_all(
+    failing: int,
+) -> None:
+    """A try that is cancelled before its task has run at all never comes to its end either."""
+
+    async def main() -> None:
+        store = memory()
+        one = await opened(store, World(never), handlers=3)
+        for amount in (1, 2, 3):
+            await one.submit(Pay(amount))
+        await settle()
+        store.kill()
+        upkeep = iter(range(1, 100))
+
+        def refuse(number: int, name: str) -> Failure | None:
+            return Failure.REFUSED if name == "commit" and next(upkeep) == failing else None
+
+        world = World(lambda call: NotSeen() if call.action == Check() else Charged())
+        async with bank(store.peer(plan=refuse), world, handlers=3) as two:
+            await asyncio.sleep(600)
+            assert two._host.dispatcher.running == 0
+            await two.drain()
+            assert sorted((await two.state()).paid) == [1, 2, 3]
+
+    run(main())
 
 
 def test_a_store_that_cannot_be_opened_is_an_error_of_the_start() -> None:

@@ -54,9 +54,11 @@ def operations() -> int:
 COUNT = operations()
 
 
-@pytest.mark.parametrize(
-    "failure", [f for f in Failure if not f.name.startswith("CRASH")], ids=lambda f: f.name
-)
+PASSING = [Failure.BUSY, Failure.CONFLICT, Failure.LOST, Failure.UNKNOWN, Failure.STRAGGLER]
+"""What goes by when it is tried again."""
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=lambda f: f.name)
 def test_one_failed_operation_costs_nothing_wherever_it_is(failure: Failure) -> None:
     for failing in range(2, COUNT + 1):  # without `open`: that is an error of the start
 

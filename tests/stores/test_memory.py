@@ -26,6 +26,7 @@ def failing(failure: Failure, name: str = "commit") -> Callable[[int, str], Fail
         (Failure.CONFLICT, StoreConflict, False),
         (Failure.UNKNOWN, CommitUnknown, False),
         (Failure.LOST, CommitUnknown, True),
+        (Failure.REFUSED, StoreError, False),
     ],
 )
 def test_a_commit_fails_as_planned(failure: Failure, error: type[StoreError], written: bool) -> None:
@@ -52,6 +53,18 @@ def test_a_straggler_is_written_late_unless_a_claim_shuts_it_out(shut_out: bool)
                 await own(store)
             assert not await store.was_committed("eu", claim.epoch, 1)
             assert await store.was_committed("eu", claim.epoch, 1) is not shut_out
+
+    asyncio.run(main())
+
+
+def test_what_is_refused_is_no_error_to_be_tried_again() -> None:
+    async def main() -> None:
+        async with opened(MemoryStore()) as store:
+            store._plan = failing(Failure.REFUSED, "claim")
+            with pytest.raises(StoreError) as caught:
+                await store.claim(["eu"])
+            assert not caught.value.retryable
+            await store.claim(["eu"])
 
     asyncio.run(main())
 

@@ -157,8 +157,7 @@ class Dispatcher:
     # ---- one try -----------------------------------------------------------------------------------------
 
     def _launch(self, pending: Pending) -> None:
-        pending.counted = False
-        pending.timed_out = False
+        pending.counted = pending.timed_out = pending.begun = False
         pending.task = self._host.start(self._try(pending))
         limit_s = self._host.settings.attempt_timeout_s
         if limit_s is None:
@@ -170,10 +169,13 @@ class Dispatcher:
 
     async def _try(self, pending: Pending) -> None:
         host, instance = self._host, pending.instance
-        host.metrics.add("tries")
         error: BaseException
         scope = None
+        pending.begun = True
         try:
+            if pending.gone or pending.timed_out or host.halted or instance.stopped is not None:
+                raise asyncio.CancelledError
+            host.metrics.add("tries")
             attempt = Attempt(
                 pending.attempts, instance.attempt_key(pending.action_id), instance.name, pending.id
             )
@@ -292,7 +294,7 @@ class Dispatcher:
             self._running[pending] = inf
             if pending.task is not None:
                 pending.timed_out = True
-                pending.task.cancel()
+                pending.cancel()
 
     # ---- untracked actions -------------------------------------------------------------------------------
 
@@ -328,9 +330,11 @@ class Dispatcher:
         if self._sweep is not None:
             self._sweep.cancel()
         tasks = [pending.task for pending in self._running if pending.task is not None]
-        tasks += self._showing
-        for task in tasks:
+        for pending in list(self._running):
+            pending.cancel()
+        for task in self._showing:
             task.cancel()
+        tasks += self._showing
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=grace_s)
             if left:

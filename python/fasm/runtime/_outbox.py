@@ -28,6 +28,7 @@ class Pending:
         counted: Whether the next try is counted durably already.
         result: The result that waits to be taken, as (value, encoded), once there is one.
         eager: Whether the waiting result is worth a try after the instance's next unit.
+        begun: Whether its try has begun: a task that is cancelled before never comes to its end either.
         emitted_by: The span of the transition that emitted it, if it was traced, in this process.
         gone: Whether it was taken or forgotten: whatever still comes for it is dropped.
         task: Its running try.
@@ -35,7 +36,7 @@ class Pending:
     """
 
     __slots__ = (
-        "action", "action_id", "attempts", "counted", "dead", "eager", "emitted_by", "entry", "error", "gone",
+        "action", "action_id", "attempts", "begun", "counted", "dead", "eager", "emitted_by", "entry", "error", "gone",
         "id", "instance", "not_before", "result", "result_attempts", "revision", "task", "timed_out",
     )  # fmt: skip
 
@@ -65,6 +66,7 @@ class Pending:
         self.emitted_by: Any = None
         self.gone = False
         self.timed_out = False
+        self.begun = False
         self.task: asyncio.Task[None] | None = None
         self.entry: Entry | None = None
 
@@ -91,7 +93,11 @@ class Pending:
         if self.entry is not None:
             self.entry.cancel()
             self.entry = None
-        if self.task is not None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Cancels a running try; one that has not begun yet sees for itself that it is no longer wanted."""
+        if self.task is not None and self.begun:
             self.task.cancel()
 
 

@@ -39,10 +39,12 @@ T = TypeVar("T")
 class Failure(enum.Enum):
     """How an operation of `MemoryStore` fails.
 
-    Where an operation is no commit, LOST, UNKNOWN and STRAGGLER come out as `StoreBusy`, CONFLICT too.
+    All but REFUSED and the crashes may be tried again. Where an operation is no commit, LOST, UNKNOWN and
+    STRAGGLER come out as `StoreBusy`, CONFLICT too.
     """
 
     BUSY = "StoreBusy; nothing is written"
+    REFUSED = "StoreError, as of a full disk; nothing is written"
     CONFLICT = "StoreConflict; nothing is written"
     LOST = "it is written, and the answer is lost: CommitUnknown"
     UNKNOWN = "it is not written, and the answer is lost: CommitUnknown"
@@ -149,12 +151,15 @@ class MemoryStore(Store):
         info = tables.describe(machine)
         if info is None:
             raise StoreError("there is no store yet: open it with the name of its machine first")
-        self._owner = new_owner()
+        self._owner = self._new_owner()
         self._read_only = machine is None
         self._open = True
         if not self._read_only:
             tables.owners[self._owner] = self._lease_end()
         return info
+
+    def _new_owner(self) -> str:
+        return new_owner()
 
     @override
     async def close(self) -> None:
@@ -219,7 +224,7 @@ class MemoryStore(Store):
         """Becomes a new owner if the old lease is lost."""
         if not self._tables.lives(self._owner):
             self._tables.depart(self._owner)
-            self._owner = new_owner()
+            self._owner = self._new_owner()
             self._tables.owners[self._owner] = self._lease_end()
 
     @override
@@ -342,7 +347,8 @@ class MemoryStore(Store):
         if failure is Failure.STRAGGLER and unit is not None:
             self._stragglers.append((unit, self._owner))
         if failure is not None and failure in _BEFORE:
-            kind = _BEFORE[failure] if unit is not None else StoreBusy
+            is_busy = unit is None and failure is not Failure.REFUSED
+            kind = StoreBusy if is_busy else _BEFORE[failure]
             raise kind(f"{name} failed on request: {failure.value}")
         result = work()
         self._let_stragglers_in()
@@ -363,6 +369,7 @@ class MemoryStore(Store):
 
 _BEFORE: dict[Failure, type[StoreError]] = {
     Failure.BUSY: StoreBusy,
+    Failure.REFUSED: StoreError,
     Failure.CONFLICT: StoreConflict,
     Failure.UNKNOWN: CommitUnknown,
     Failure.STRAGGLER: CommitUnknown,
