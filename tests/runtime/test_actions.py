@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from fasm import Actions, Input
 from fasm.errors import UnknownActionId
-from fasm.stores import Failure
+from fasm.stores import Failure, MemoryStore
 from tests.runtime.bank import (
     Alarm,
     Bank,
@@ -22,8 +23,10 @@ from tests.runtime.bank import (
     Payments,
     Poor,
     Say,
+    Value,
     World,
     bank,
+    clock,
     memory,
     never,
     opened,
@@ -290,6 +293,38 @@ def test_a_timer_survives_a_crash_and_fires_at_once_if_its_time_passed_meanwhile
 
     run(before())
     run(after(), at_s=100)
+
+
+class Punctual(Payments):
+    """Notes when timers fire, by the clock of its inputs."""
+
+    async def stf(
+        self,
+        state: Bank,
+        event: Input[Value, int, Charged | NotSeen],
+        actions: Actions[int, Charge | Check, str],
+    ) -> None:
+        await super().stf(state, event, actions)
+        state.rung = [event.at] if state.rung else []
+
+
+def test_a_timer_never_fires_before_its_time_though_the_clock_is_set_back_when_it_rings() -> None:
+    """A machine that compares `event.at` with its deadline would wait for a second ring."""
+    rings_at = START_MS + 5_000
+
+    def set_back_on_the_hour() -> int:
+        return clock() if clock() < rings_at or next(looks, None) is not None else clock() - 60_000
+
+    looks = iter([rings_at])  # the look that finds it due is the last before the clock is set back
+
+    async def main() -> None:
+        async with bank(MemoryStore(clock=set_back_on_the_hour), machine=Punctual()) as runtime:
+            await runtime.submit(Alarm(rings_at))
+            await asyncio.sleep(10)
+            assert (await runtime.state()).rung == [rings_at]
+            assert (await runtime.submit(Pay(1))).at == rings_at
+
+    run(main())
 
 
 def test_a_forgotten_timer_does_not_fire() -> None:

@@ -331,7 +331,10 @@ class Instance:
         if pending.gone or pending.dead is not None:
             host.metrics.add("results_dropped")
             return
-        event = TrackedActionCompleted(pending.id, job.result, self._stamp())
+        at = self._stamp()
+        if pending.is_timer:
+            at = max(at, pending.action.at)  # the clock may have been set back since it rang
+        event = TrackedActionCompleted(pending.id, job.result, at)
         data = host.codecs.completed(pending.action_id, job.data)
         scope = None if host.tracing is None else host.tracing.unit(self, job.result, pending)
         try:
