@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from fasm.errors import Fenced, NotOwner
-from fasm.stores import Failure, MemoryStore
+from fasm.stores import Claim, Failure, Held, MemoryStore
 from tests.runtime.bank import Call, Charged, Check, NotSeen, Pay, Say, World, bank, memory, never, opened
-from tests.runtime.virtual import run, settle
+from tests.runtime.virtual import clock, run, settle
 
 LEASE_S = 9.0
 
@@ -185,6 +186,63 @@ def test_a_fenced_process_can_run_other_instances_and_win_this_one_back() -> Non
                 with pytest.raises(NotOwner):
                     await one.submit(Say("d"))
             assert (await one.submit(Say("e"))).revision == 3
+
+    run(main())
+
+
+class Late(MemoryStore):
+    """A store some of whose calls hang: before they get through, or with their answer."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=clock, lease_s=LEASE_S)
+        self.renews, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
+
+    async def renew(self) -> None:
+        await self.renews.wait()
+        await super().renew()
+
+    async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
+        found = await super().claim(instances)
+        await self.answers.wait()
+        return found
+
+
+@pytest.mark.parametrize("renewed_first", [True, False])
+def test_a_claim_whose_answer_comes_after_the_end_of_the_lease_gives_no_instance(renewed_first: bool) -> None:
+    async def main() -> None:
+        store = Late()
+        async with bank(store) as one, bank(store.peer()) as two:
+            store.answers.clear()
+            late = asyncio.create_task(one.state())
+            await asyncio.sleep(LEASE_S * 1.2)
+            await two.submit(Say("taken over"))
+            for event in (store.renews, store.answers) if renewed_first else (store.answers, store.renews):
+                event.set()
+                await settle(1)
+            with pytest.raises(NotOwner):
+                await late
+            with pytest.raises(NotOwner):
+                await one.state()
+            await two.state()
+
+    run(main())
+
+
+def test_a_process_that_becomes_another_owner_by_a_claim_runs_nothing_of_before() -> None:
+    async def main() -> None:
+        store = Late()
+        async with bank(store) as one, bank(store.peer()) as two:
+            await one.submit(Say("mine"))
+            await asyncio.sleep(LEASE_S * 1.2)
+            await two.submit(Say("taken over"))
+            await one.submit(Say("mine, too"), instance="other")
+            store.renews.set()
+            await asyncio.sleep(LEASE_S)
+            with pytest.raises(NotOwner):
+                await one.state()
+            await one.state("other")
+            assert one.counts["fenced"] == 1
 
     run(main())
 

@@ -35,10 +35,14 @@ class Members:
         self._failures: dict[str, int] = {}
         self._ending: dict[str, list[asyncio.Task[None]]] = {}
         """Handlers of stopped instances that were cancelled and may not have ended yet."""
+        self._owner = ""
+        self._losses = 0
+        """How often the lease was lost: what was claimed before the last time is not ours."""
 
     def begin(self, host: Host) -> None:
         """Takes up work."""
         self._host = host
+        self._owner = host.store.owner
 
     @property
     def stopped(self) -> dict[str, BaseException]:
@@ -81,21 +85,26 @@ class Members:
         try:
             if ending := self._ending.pop(name, None):
                 await asyncio.wait(ending)  # an id is never executed twice at once
-            [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
+            while True:
+                losses = self._losses
+                [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
+                self._note_owner()
+                if losses == self._losses:  # else the claim may be one of the lease that was lost
+                    break
             if isinstance(claim, Held):
                 raise NotOwner(claim.owner, name)
-            await self._recover([claim])
+            await self._recover([claim], losses)
         finally:
             del self._opening[name]
 
     async def open_pending(self) -> None:
         """Makes all instances ready that have work in the outbox and no owner."""
         while not self._host.closing:
-            claims = await self._claim_pending()
+            claims, losses = await self._claim_pending()
             claims = [claim for claim in claims if claim.instance not in self._opening]
             if not claims:
                 return
-            task = self._host.start(self._recover(claims))
+            task = self._host.start(self._recover(claims, losses))
             names = [claim.instance for claim in claims]
             self._opening.update(dict.fromkeys(names, task))
             try:
@@ -104,8 +113,12 @@ class Members:
                 for name in names:
                     del self._opening[name]
 
-    async def _claim_pending(self) -> list[Claim]:
-        """Claims what has work and no owner. Where an answer was lost, what it said is found out."""
+    async def _claim_pending(self) -> tuple[list[Claim], int]:
+        """Claims what has work and no owner. Where an answer was lost, what it said is found out.
+
+        Returns:
+            The claims, and how often the lease had been lost when they were made.
+        """
         was_lost = False
 
         async def claim() -> list[Claim]:
@@ -116,10 +129,14 @@ class Members:
                 was_lost = True
                 raise
 
+        losses = self._losses
         claims = await patiently(self._host, claim)
+        self._note_owner()
+        if losses != self._losses:
+            was_lost, claims, losses = True, [], self._losses
         if was_lost:
             claims += await self._claim_again({claim.instance for claim in claims})
-        return claims
+        return claims, losses
 
     async def _claim_again(self, claimed: set[str]) -> list[Claim]:
         """Claims by name what this process owns without knowing: nobody else would ever do its work."""
@@ -133,8 +150,10 @@ class Members:
         found = await patiently(self._host, partial(store.claim, names)) if names else []
         return [claim for claim in found if isinstance(claim, Claim)]
 
-    async def _recover(self, claims: list[Claim]) -> None:
+    async def _recover(self, claims: list[Claim], losses: int) -> None:
         made = await recover(self._host, claims)
+        if losses != self._losses:
+            return  # the lease was lost meanwhile: whoever wants them claims them anew
         for claim, instance in zip(claims, made, strict=True):
             if isinstance(instance, Exception):
                 self._fail(claim.instance, instance)
@@ -193,8 +212,16 @@ class Members:
 
     def lose_all(self, error: Fenced) -> None:
         """The lease is lost: nothing here is ours any more."""
+        self._losses += 1
         for instance in list(self._ready.values()):
             instance.stop(error)
+
+    def _note_owner(self) -> None:
+        """A claim after the end of the lease makes this process another owner: what it ran before is lost."""
+        owner = self._host.store.owner
+        if owner != self._owner:
+            self._owner = owner
+            self.lose_all(Fenced(f"the lease had run out; this process is {owner} now"))
 
     async def restart(self, name: str) -> None:
         """Tries at once to make a stopped instance ready."""

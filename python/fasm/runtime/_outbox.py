@@ -36,8 +36,9 @@ class Pending:
     """
 
     __slots__ = (
-        "action", "action_id", "attempts", "begun", "counted", "dead", "eager", "emitted_by", "entry", "error", "gone",
-        "id", "instance", "not_before", "result", "result_attempts", "revision", "task", "timed_out",
+        "action", "action_id", "attempts", "begun", "counted", "dead", "eager", "emitted_by", "entry",
+        "error", "gone", "id", "instance", "not_before", "result", "result_attempts", "revision", "task",
+        "timed_out",
     )  # fmt: skip
 
     def __init__(
