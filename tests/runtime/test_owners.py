@@ -1,13 +1,15 @@
 """Promise 9: several processes on one store; each instance has one owner, and who lost it is fenced."""
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from fasm.errors import Fenced, NotOwner
+from fasm.errors import CommitUnknown, Fenced, NotOwner, StoreError
 from fasm.stores import Claim, Failure, Held, MemoryStore
 from tests.runtime.bank import Call, Charged, Check, NotSeen, Pay, Say, World, bank, memory, never, opened
 from tests.runtime.virtual import clock, run, settle
@@ -243,6 +245,67 @@ def test_a_process_that_becomes_another_owner_by_a_claim_runs_nothing_of_before(
                 await one.state()
             await one.state("other")
             assert one.counts["fenced"] == 1
+
+    run(main())
+
+
+class Outage:
+    """The store answers nothing any more from one commit on: that one is written or not, nobody knows."""
+
+    def __init__(self, begins_with: int, failure: Failure) -> None:
+        self.is_over = False
+        self._commits = 0
+        self._begins_with = begins_with
+        self._failure = failure
+
+    def plan(self, number: int, name: str) -> Failure | None:
+        self._commits += name == "commit"
+        if self.is_over or self._commits < self._begins_with:
+            return None
+        is_first = name == "commit" and self._commits == self._begins_with
+        return self._failure if is_first else Failure.BUSY
+
+
+@pytest.mark.parametrize("failure", [Failure.LOST, Failure.UNKNOWN], ids=lambda f: f.name)
+@pytest.mark.parametrize("begins_with", range(1, 8))
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_an_outage_that_outlasts_the_lease_loses_and_doubles_nothing(
+    taken_over: bool, begins_with: int, failure: Failure
+) -> None:
+    """Without a key: who is told of an error other than `CommitUnknown` may rely on it and submit again."""
+
+    async def answer(call: Call) -> Charged | NotSeen:
+        await asyncio.sleep(LEASE_S * 0.4)
+        return answers(call)
+
+    async def pay(runtimes: list[Any], amount: int) -> None:
+        for runtime in itertools.cycle(runtimes):
+            try:
+                await runtime.submit(Pay(amount))
+            except CommitUnknown:
+                raise
+            except (StoreError, NotOwner):
+                await asyncio.sleep(LEASE_S)
+            else:
+                return
+
+    async def main() -> None:
+        outage = Outage(begins_with, failure)
+        store = memory(lease_s=LEASE_S, plan=outage.plan)
+        async with bank(store, World(answer)) as one, bank(store.peer(), World(answer)) as two:
+            runtimes = [one, two] if taken_over else [one]
+            callers = [asyncio.create_task(pay(runtimes, amount)) for amount in (1, 2, 3)]
+            if not taken_over:
+                await two.close()
+            await asyncio.sleep(LEASE_S * 4)
+            outage.is_over = True
+            await asyncio.gather(*callers)
+            await asyncio.sleep(LEASE_S * 10)
+            for runtime in runtimes:
+                await runtime.drain()
+            owner = next(row.owner for row in await store.instances())
+            owns = one if owner == store.owner else two
+            assert sorted((await owns.state()).paid) == [1, 2, 3]
 
     run(main())
 

@@ -19,7 +19,7 @@ from fasm.errors import (
     UnknownActionId,
 )
 from fasm.runtime._host import log
-from fasm.stores import Claim, KeyRow, Unit
+from fasm.stores import Claim, Held, KeyRow, Unit
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -98,7 +98,11 @@ async def settle(host: Host, instance: Instance, unit: Unit, error: Exception) -
 
 
 async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
-    """Whether the transition of a unit is durable. Afterwards nobody can write it under its old epoch."""
+    """Whether the transition of a unit is durable. Afterwards nobody can write it under its old epoch.
+
+    Raises:
+        CommitUnknown: The instance stopped meanwhile, and nobody can claim it.
+    """
     if unit.transition is None:
         raise TypeError("only a transition can be asked for")
     revision = unit.transition.revision + 1
@@ -108,7 +112,11 @@ async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
         revision,
         extra=host.extra(unit.instance),
     )
-    await reclaim(host, instance, unit.epoch)
+    try:
+        await reclaim(host, instance, unit.epoch)
+    except Fenced as error:
+        instance.stop(error)
+        await host.shut_out(unit.instance)
     return await patiently(host, lambda: host.store.was_committed(unit.instance, unit.epoch, revision))
 
 
@@ -116,15 +124,21 @@ async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
     """Claims an instance anew unless that has happened since `epoch`.
 
     Raises:
-        Fenced: Another owner has it.
+        Fenced: Another owner has it, or it was stopped: then the next one to open it claims it for itself.
     """
+
+    async def claim() -> list[Claim | Held]:
+        if instance.stopped is not None:
+            raise Fenced(f"instance {instance.name!r} was stopped: {instance.stopped}")
+        return await host.store.claim([instance.name])
+
     async with instance.claiming:
         if instance.epoch != epoch:
             return
-        [claim] = await patiently(host, lambda: host.store.claim([instance.name]))
-        if not isinstance(claim, Claim):
-            raise Fenced(f"instance {instance.name!r} is run by {claim.owner!r} now")
-        instance.epoch = claim.epoch
+        [found] = await patiently(host, claim)
+        if not isinstance(found, Claim):
+            raise Fenced(f"instance {instance.name!r} is run by {found.owner!r} now")
+        instance.epoch = found.epoch
 
 
 async def compare(host: Host, instance: Instance, error: Exception) -> None:

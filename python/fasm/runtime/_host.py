@@ -7,7 +7,7 @@ import contextvars
 import hashlib
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from fasm._native import Actions
@@ -40,12 +40,15 @@ class Host:
         identity: The random identity of the store, part of every attempt's key.
         closing: Whether no input is accepted and no try begins any more.
         halted: Whether the deadline of the shutdown has passed: nothing is written any more.
+        shut_out: Sees to it that an instance is claimed anew, by whomever, so that nobody writes to it under
+            an earlier epoch any more.
         tracing: Makes spans, where an SDK of OpenTelemetry is configured.
     """
 
     dispatcher: Dispatcher
     timetable: Timetable
     identity: str
+    shut_out: Callable[[str], Awaitable[None]]
 
     def __init__(
         self,

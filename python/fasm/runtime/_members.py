@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fasm.errors import Fenced, NotOwner, RuntimeClosed, StoreError
+from fasm.errors import CommitUnknown, Fenced, NotOwner, RuntimeClosed, StoreError
 from fasm.runtime._commits import Diverged, patiently
 from fasm.runtime._host import log
 from fasm.runtime._recovery import begin, recover
@@ -35,6 +35,8 @@ class Members:
         self._failures: dict[str, int] = {}
         self._ending: dict[str, list[asyncio.Task[None]]] = {}
         """Handlers of stopped instances that were cancelled and may not have ended yet."""
+        self._claiming: dict[str, asyncio.Lock] = {}
+        """Of stopped instances that still wait for the answer to a claim, which would end a later one."""
         self._owner = ""
         self._losses = 0
         """How often the lease was lost: what was claimed before the last time is not ours."""
@@ -42,6 +44,7 @@ class Members:
     def begin(self, host: Host) -> None:
         """Takes up work."""
         self._host = host
+        host.shut_out = self._shut_out
         self._owner = host.store.owner
 
     @property
@@ -85,6 +88,7 @@ class Members:
         try:
             if ending := self._ending.pop(name, None):
                 await asyncio.wait(ending)  # an id is never executed twice at once
+            await self._await_claims(name)
             while True:
                 losses = self._losses
                 [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
@@ -100,6 +104,7 @@ class Members:
     async def open_pending(self) -> None:
         """Makes all instances ready that have work in the outbox and no owner."""
         while not self._host.closing:
+            await self._await_claims(*self._claiming)
             claims, losses = await self._claim_pending()
             claims = [claim for claim in claims if claim.instance not in self._opening]
             if not claims:
@@ -172,6 +177,8 @@ class Members:
         running = [pending.task for pending in instance.outbox if pending.task is not None]
         if running:
             self._ending[instance.name] = running
+        if instance.claiming.locked():
+            self._claiming[instance.name] = instance.claiming
         if not self._host.halted:
             self._fail(instance.name, error)
 
@@ -209,6 +216,29 @@ class Members:
             pass
         except StoreError as error:
             self._fail(name, error)
+
+    async def _await_claims(self, *names: str) -> None:
+        """Waits for claims of stopped instances."""
+        for name in names:
+            if (claiming := self._claiming.pop(name, None)) is not None:
+                async with claiming:
+                    pass
+
+    async def _shut_out(self, name: str) -> None:
+        """Sees to it that an instance is claimed anew: by this process, if nobody else has.
+
+        Raises:
+            CommitUnknown: It cannot be.
+        """
+        try:
+            await self.open(name)
+        except NotOwner:
+            return
+        except Exception as error:
+            raise CommitUnknown(
+                f"instance {name!r}: the answer to a commit was lost, and what became of it cannot be found "
+                f"out: {error}"
+            ) from error
 
     def lose_all(self, error: Fenced) -> None:
         """The lease is lost: nothing here is ours any more."""
