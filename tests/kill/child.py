@@ -19,9 +19,16 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     for option in ("dsn", "schema", "mutant"):
         parser.add_argument(f"--{option}", default="")
+    parser.add_argument("--state", default="plain")
     options = parser.parse_args()
     logging.basicConfig(filename=options.directory / "log", level=logging.WARNING)
-    where = scene(options.directory, dsn=options.dsn, schema=options.schema, mutant=options.mutant)
+    where = scene(
+        options.directory,
+        dsn=options.dsn,
+        schema=options.schema,
+        state=options.state,
+        mutant=options.mutant,
+    )
     asyncio.run(LIVES[options.life](where, 1))
 
 

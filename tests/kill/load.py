@@ -1,9 +1,8 @@
-"""The life of one process under load, and the world that outlives it.
+"""The life of one process: under load until it is killed, or bringing everything to rest.
 
-Each *caller* submits 1, 2, 3, ... to its instance, each number under a key of its own, and notes in a
-file what was acknowledged. The machine accepts only the number after the last one, so an input that is
-lost or taken twice breaks it. Each input emits a charge; the world notes every request in a file, and acts
-once per idempotency key. Several processes may share the files.
+Each *caller* submits 1, 2, 3, ... to its instance, each number under a key of its own, and notes in a file
+what was acknowledged. It gives up on receipts and asks again, repeats old inputs, and tries what must be
+refused. Several processes may share the files.
 """
 
 from __future__ import annotations
@@ -11,202 +10,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fasm import (
-    NO_REPLY,
-    Actions,
-    Attempt,
-    Fired,
-    Input,
-    Normal,
-    Retry,
-    Runtime,
-    TrackedAction,
-    TrackedActionCompleted,
-    TransitionError,
-    UntrackedAction,
-)
-from fasm.errors import NotOwner, StoreError
+from fasm import Receipt, Runtime
+from fasm.errors import FasmError, KeyReused, NotOwner, RuntimeClosed, StoreError
 from fasm.runtime import Backoff
 from fasm.stores import Store
+from tests.kill.shop import Lost, Order, Refused, Shop
+from tests.kill.world import HOPELESS, Record, World
 
 T = TypeVar("T")
+Running = Runtime[Any, Any, Any, Any, Any, Any]
 
 CALLERS = 6
-
-
-@dataclass(frozen=True)
-class Order:
-    caller: int
-    number: int
-
-
-@dataclass(frozen=True)
-class Charge:
-    caller: int
-    number: int
-
-
-@dataclass(frozen=True)
-class Check:
-    pass
-
-
-@dataclass(frozen=True)
-class Charged:
-    pass
-
-
-@dataclass(frozen=True)
-class NotSeen:
-    pass
-
-
-class Refused(TransitionError):
-    pass
-
-
-class Lost(Exception):
-    """The machine met what must never be."""
-
-
-@dataclass
-class Shop:
-    last: dict[int, int] = field(default_factory=dict)
-    pending: dict[int, Order] = field(default_factory=dict)
-    timers: dict[int, int] = field(default_factory=dict)
-    next_id: int = 1
-    charged: int = 0
-    armed: int = 0
-    fired: int = 0
-    turn: int = 0
-
-
-class Orders:
-    def __init__(self, blurt: Callable[[UntrackedAction[str]], None] | None = None) -> None:
-        self.blurt = blurt  # given by a mutation alone: says what is emitted before it is durable
-
-    async def stf(
-        self,
-        state: Shop,
-        event: Input[Order, int, Charged | NotSeen],
-        actions: Actions[int, Charge | Check, str],
-    ) -> None:
-        match event:
-            case Normal(order):
-                self.order(state, order, event.at, actions)
-            case TrackedActionCompleted(id, Fired()):
-                del state.timers[id]
-                state.fired += 1
-            case TrackedActionCompleted(id, result):
-                self.answer(state, id, result, actions)
-
-    def order(self, state: Shop, order: Order, now: int, actions: Actions[int, Charge | Check, str]) -> None:
-        last = state.last.get(order.caller, 0)
-        if order.number != last + 1:
-            raise Lost(f"caller {order.caller} sent {order.number} after {last}")
-        id = state.next_id
-        actions.tracked(id, Charge(order.caller, order.number))
-        if order.number % 3 == 0:
-            actions.timer(id + 1, now + 20)
-            state.timers[id + 1] = now + 20
-            state.armed += 1
-        said = f"{order.caller}-{order.number}"
-        if self.blurt is None:
-            actions.untracked(said)
-        else:
-            self.blurt(UntrackedAction(said))
-        state.next_id += 2
-        state.last[order.caller] = order.number
-        state.pending[id] = order
-        state.turn += 1
-
-    def answer(
-        self, state: Shop, id: int, result: Charged | NotSeen, actions: Actions[int, Charge | Check, str]
-    ) -> None:
-        if id not in state.pending:
-            raise Lost(f"a result for {id}, which nobody waits for")
-        order = state.pending[id]
-        if isinstance(result, NotSeen):
-            actions.tracked(id, Charge(order.caller, order.number))
-            return
-        # The oldest always gets in, so that a refusal is never for ever.
-        if id % 5 == 0 and state.turn % 2 == 0 and id != min(state.pending):
-            raise Refused("not now")
-        del state.pending[id]
-        state.charged += 1
-
-    async def restore(self, state: Shop, actions: Actions[int, Charge | Check, str]) -> None:
-        for id in state.pending:
-            actions.tracked(id, Check())
-        for id, at in state.timers.items():
-            actions.timer(id, at)
-
-
-class Record:
-    """Lines in a file, each written whole by one call, so that a SIGKILL leaves no part of one."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines = path.read_text().splitlines() if path.exists() else []
-        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def add(self, line: str) -> None:
-        os.write(self.file, f"{line}\n".encode())
-
-
-class Effects:
-    """What the world has done: one line for each request, from whichever process it came."""
-
-    def __init__(self, path: Path) -> None:
-        self._record = Record(path)
-        self._reading = os.open(path, os.O_RDONLY)
-        self._rest = b""
-        self._seen = set[str]()
-
-    def add(self, key: str, line: str) -> None:
-        if key not in self:
-            self._record.add(f"{key} {line}")
-
-    def __contains__(self, key: str) -> bool:
-        while data := os.read(self._reading, 1_000_000):
-            *whole, self._rest = (self._rest + data).split(b"\n")
-            self._seen.update(line.split()[0].decode() for line in whole)
-        return key in self._seen
-
-
-class World:
-    """Acts once per key, however often it is asked; is slow, fails, and forgets to answer."""
-
-    def __init__(self, directory: Path, rng: random.Random, *, kind: bool) -> None:
-        self.effects = Effects(directory / "effects")
-        self.said = Record(directory / "said")
-        self.rng = rng
-        self.kind = kind
-
-    async def execute(self, action: TrackedAction[int, Charge | Check], attempt: Attempt) -> Any:
-        luck = 1.0 if self.kind else self.rng.random()
-        if luck < 0.3:
-            await asyncio.sleep(self.rng.random() * 0.02)
-        if isinstance(action.action, Check):
-            return Charged() if attempt.key in self.effects else NotSeen()
-        charge = action.action
-        self.effects.add(attempt.key, f"{attempt.instance} {charge.caller} {charge.number}")
-        if luck < 0.05:
-            raise OSError("the answer is lost")
-        if luck < 0.1:
-            raise Retry(after_s=self.rng.random() * 0.01)
-        return NO_REPLY if luck < 0.15 else Charged()
-
-    def observe(self, action: UntrackedAction[str]) -> None:
-        self.said.add(action.action)
 
 
 @dataclass(frozen=True)
@@ -219,7 +41,9 @@ class Scene:
         make_machine: The machine, which may be given what the world hears.
         copy: A copy of the state as a `Shop`.
         instances: How many instances there are.
-        is_shared: Whether other processes or the server may cost an input another try.
+        is_shared: Whether the store is a server, which may cost an input another try.
+        owners: How many processes contend.
+        keep_log_s: How long the log is kept.
     """
 
     directory: Path
@@ -228,13 +52,20 @@ class Scene:
     copy: Callable[[Any], Awaitable[Shop]]
     instances: int
     is_shared: bool
+    owners: int = 1
+    keep_log_s: float = 1e6
+
+    def instance(self, caller: int) -> str:
+        return f"shop-{caller % self.instances}"
+
+    @property
+    def names(self) -> list[str]:
+        return [f"shop-{number}" for number in range(self.instances)]
 
 
 @asynccontextmanager
-async def opened(
-    scene: Scene, rng: random.Random, *, kind: bool
-) -> AsyncIterator[Runtime[Any, Any, Any, Any, Any, Any]]:
-    def make() -> Runtime[Any, Any, Any, Any, Any, Any]:
+async def opened(scene: Scene, rng: random.Random, *, kind: bool) -> AsyncIterator[Running]:
+    def make() -> Running:
         world = World(scene.directory, rng, kind=kind)
         return Runtime(
             scene.make_machine(world),
@@ -243,13 +74,16 @@ async def opened(
             execute=world.execute,
             observe=world.observe,
             snapshot_every=rng.choice([1, 1, 3, 50]),
+            queue=rng.choice([1, 1_000]),
+            handlers=rng.choice([3, 1_000]),
+            keep_log_s=scene.keep_log_s,
             backoff=Backoff(first_s=0.005, most_s=0.05),
             attempts=10_000,
             result_attempts=10_000,
-            attempt_timeout_s=0.5,
+            attempt_timeout_s=0.2,
         )
 
-    async def enter() -> Runtime[Any, Any, Any, Any, Any, Any]:
+    async def enter() -> Running:
         return await make().__aenter__()
 
     running = await patiently(scene, enter)
@@ -260,65 +94,168 @@ async def opened(
 
 
 async def patiently(scene: Scene, work: Callable[[], Awaitable[T]]) -> T:
-    """Tries until the store can be had, where others share it; elsewhere a refusal is a fault."""
+    """Tries until the store can be had, where it is shared; elsewhere a refusal is a fault."""
     while True:
         try:
             return await work()
-        except (NotOwner, StoreError) as error:
-            if not scene.is_shared:
+        except FasmError as error:  # the plain one says that an instance is stopped, and will be tried again
+            known = isinstance(error, (NotOwner, StoreError)) or type(error) is FasmError
+            if not scene.is_shared or not known:
                 raise
             logging.getLogger("load").info("another try: %s", error)
         await asyncio.sleep(0.01)
 
 
-async def under_load(scene: Scene, seed: int) -> None:
-    """Works until it is killed."""
-    rng = random.Random(seed)
-    acknowledged = Record(scene.directory / "acknowledged")
-    next_number = dict.fromkeys(range(CALLERS), 1)
-    for line in acknowledged.lines:
-        caller, number = map(int, line.split())
-        next_number[caller] = max(next_number[caller], number + 1)
-    async with opened(scene, rng, kind=False) as running:
+class Caller:
+    """Submits 1, 2, 3, ... and notes what was acknowledged, under which revision.
 
-        async def call(caller: int) -> None:
-            number = next_number[caller]
+    Attributes:
+        next: The number that comes next.
+    """
+
+    def __init__(self, scene: Scene, running: Running, caller: int, rng: random.Random) -> None:
+        self._scene = scene
+        self._running = running
+        self._caller = caller
+        self._instance = scene.instance(caller)
+        self._rng = rng
+        self._acknowledged = Record(scene.directory / "acknowledged")
+        self._complaints = Record(scene.directory / "complaints")
+        self._refused = Record(scene.directory / "refused")
+        self._revision = 0
+        self.next = 1
+        self._may_be_known = False
+        """Whether the next order may have been taken already, and the receipt went to nobody."""
+
+    def go_on(self, acknowledged: list[list[int]], refused: list[list[int]]) -> None:
+        """Goes on where the last process ended."""
+        for caller, number, revision in acknowledged:
+            if caller == self._caller and number >= self.next:
+                self.next, self._revision = number + 1, revision
+        last = [found for found in refused if found[0] == self._caller][-1:]
+        self._may_be_known = last != [[self._caller, self.next]]
+        self._refused.add(f"{self._caller} 0")  # from now on it may
+
+    async def give(self, order: Order, number: int) -> Receipt:
+        key = f"{self._caller}-{number}{'-bad' if order.is_bad else ''}"
+        return await self._running.submit(order, instance=self._instance, key=key)
+
+    async def work(self) -> None:
+        """Goes on until the runtime is closed."""
+        with suppress(RuntimeClosed):
+            await self.repeat_the_last()
             while True:
-                order, key, name = Order(caller, number), f"{caller}-{number}", shop(caller)
-                await patiently(scene, lambda: running.submit(order, instance=name, key=key))  # noqa: B023
-                acknowledged.add(f"{caller} {number}")
-                number += 1
+                if self._rng.random() < 0.05:
+                    await self.expect_a_refusal()
+                while self._rng.random() < 0.1:
+                    await self.give_up_on_a_receipt()
+                await self.submit()
 
-        def shop(caller: int) -> str:
-            return f"shop-{caller % scene.instances}"
+    async def submit(self) -> None:
+        """Submits the next order. An error says that nothing has happened, which is held against it."""
+        order = Order(self._caller, self.next)
+        try:
+            receipt = await patiently(self._scene, lambda: self.give(order, order.number))
+        except RuntimeClosed:
+            if not self._may_be_known:
+                self._refused.add(f"{self._caller} {self.next}")
+            raise
+        if receipt.repeated and not self._may_be_known and self._scene.owners == 1:
+            self._complaints.add(f"{order} was refused by the runtime, and yet it had happened")
+        self._acknowledged.add(f"{self._caller} {self.next} {receipt.revision}")
+        self._may_be_known = False
+        self._revision = receipt.revision
+        self.next += 1
 
-        await asyncio.gather(*[call(caller) for caller in range(CALLERS)])
+    async def give_up_on_a_receipt(self) -> None:
+        """Promise 5: whoever is cancelled gives up the receipt alone, so the next try may be a repeat."""
+        self._may_be_known = True
+        giving = asyncio.ensure_future(self.give(Order(self._caller, self.next), self.next))
+        await asyncio.sleep(self._rng.random() * 0.002)
+        giving.cancel()
+        await asyncio.wait([giving])
+        if not giving.cancelled() and isinstance(error := giving.exception(), RuntimeClosed):
+            raise error
+
+    async def expect_a_refusal(self) -> None:
+        bad = Order(self._caller, self.next, is_bad=True)
+        with suppress(Refused):
+            receipt = await patiently(self._scene, lambda: self.give(bad, bad.number))
+            self._complaints.add(f"a rejected order was accepted: {bad}, {receipt}")
+
+    async def repeat_the_last(self) -> None:
+        """What was acknowledged is known under its key, by whichever process, and is no other input."""
+        number = self.next - 1
+        if number < 2:
+            return
+        first = Order(self._caller, number)
+        receipt = await patiently(self._scene, lambda: self.give(first, number))
+        if not receipt.repeated or receipt.revision != self._revision:
+            self._complaints.add(f"{first}, acknowledged at {self._revision}, got {receipt}")
+        other = Order(self._caller, number - 1)
+        with suppress(KeyReused):
+            receipt = await patiently(self._scene, lambda: self.give(other, number))
+            self._complaints.add(f"{other} under the key of {first} got {receipt}")
+
+
+def numbers(path: Path) -> list[list[int]]:
+    """The numbers on each line."""
+    return [list(map(int, line.split())) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+async def under_load(scene: Scene, seed: int) -> None:
+    """Works until it is killed, or closes when it is told to (SIGTERM), with callers at the door."""
+    rng = random.Random(seed)
+    async with opened(scene, rng, kind=False) as running:
+        told = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+        callers = [Caller(scene, running, number, rng) for number in range(CALLERS)]
+        acknowledged, refused = [numbers(scene.directory / name) for name in ("acknowledged", "refused")]
+        for caller in callers:
+            caller.go_on(acknowledged, refused)
+        working = asyncio.ensure_future(asyncio.gather(*[caller.work() for caller in callers]))
+        leaving = asyncio.ensure_future(told.wait())
+        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not told.is_set():
+            await working
+            raise Lost("the runtime was closed, and nobody had asked for that")
+        await running.close(shutdown_s=rng.choice([0, 0.01, 30]))
+        await working
 
 
 async def to_rest(scene: Scene, seed: int) -> None:
     """Finishes what is outstanding in a kind world, and writes down the states."""
+    reader = scene.make_store()
+    tries = Record(scene.directory / "tries")
+    complaints = Record(scene.directory / "complaints")
     async with opened(scene, random.Random(seed), kind=True) as running:
 
-        async def look(number: int) -> Shop:
-            return await patiently(scene, lambda: running.read(scene.copy, instance=f"shop-{number}"))
+        async def revive() -> None:
+            for letter in await running.dead_letters():
+                if HOPELESS not in letter.reason:
+                    complaints.add(f"a dead letter: {letter}")
+                    raise Lost(f"a dead letter: {letter}")
+                tries.add(f"{letter.instance}/{letter.id} 0")
+                await running.revive(letter.instance, letter.id)
 
-        dead = await running.dead_letters()
-        while True:
-            states = [await look(number) for number in range(scene.instances)]
-            if dead or not any(state.timers or state.pending for state in states):
-                break
-            await patiently(scene, running.drain)
-            dead = await running.dead_letters()
+        async def is_over() -> bool:
+            stats = await reader.stats()
+            return stats.pending == stats.dead == 0
+
+        async def look(name: str) -> Shop:
+            return await patiently(scene, lambda: running.read(scene.copy, instance=name))
+
+        async def forward() -> bool:
+            await revive()
+            await running.drain()
+            return await is_over()
+
+        await patiently(scene, lambda: reader.open(None))
+        while not await patiently(scene, forward):  # noqa: ASYNC110 - timers and other owners give no sign
             await asyncio.sleep(0.01)
-        found = {
-            "last": {caller: number for state in states for caller, number in state.last.items()},
-            "charged": sum(state.charged for state in states),
-            "armed": sum(state.armed for state in states),
-            "fired": sum(state.fired for state in states),
-            "dead": len(dead),
-            "counts": running.counts,
-        }
-    (scene.directory / "states").write_text(json.dumps(found))
+        states = {name: asdict(await look(name)) for name in scene.names}
+        await reader.close()
+    (scene.directory / "states").write_text(json.dumps(states))
 
 
 Life = Callable[[Scene, int], Coroutine[Any, Any, None]]

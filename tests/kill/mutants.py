@@ -1,22 +1,39 @@
-"""Stores and machines that break a promise on purpose: the checks have to catch each of them."""
+"""Stores, runtimes and machines that break a promise on purpose: the checks have to catch each of them.
+
+A mutation is made in the process that shall have it, before the runtime begins.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fasm.stores import Store, Unit
-from fasm.stores.postgres import _flush
+from fasm import Receipt, Runtime
+from fasm.errors import RuntimeClosed
+from fasm.runtime._dispatch import Dispatcher
+from fasm.runtime._instance import Instance
+from fasm.runtime._jobs import InputJob
+from fasm.stores import Store, Transition, Unit
+from fasm.stores.postgres import _flush, _sql
+from tests.kill.shop import Orders, Refused
 
 LATE_S = 0.02
 
-Commit = Callable[[Unit], "asyncio.Future[Any]"]
+DISPATCHES_EARLY = "dispatches-early"
+UNFENCED = "unfenced"
+
+Change = Callable[[Unit], Unit]
+
+# ---- stores ------------------------------------------------------------------------------------------------
 
 
-def acknowledges_early(commit: Commit) -> Commit:
+def acknowledges_early(store: Any) -> None:
     """Says that a unit is durable, and makes it so a little later."""
+    commit = store.commit
 
     def early(unit: Unit) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
@@ -25,53 +42,223 @@ def acknowledges_early(commit: Commit) -> Commit:
         answer.set_result(None)
         return answer
 
-    return early
+    store.commit = early
 
 
-def forgets_keys(commit: Commit) -> Commit:
-    """Keeps no idempotency key, so that a repeat is an input like any other."""
+def changes(change: Change) -> Callable[[Any], None]:
+    """Commits something else than it was given."""
 
-    def forget(unit: Unit) -> asyncio.Future[Any]:
+    def mutate(store: Any) -> None:
+        commit = store.commit
+        store.commit = lambda unit: commit(change(unit))
+
+    return mutate
+
+
+def steps(change: Callable[[str, Transition], Transition]) -> Callable[[Any], None]:
+    """As `changes`, of what moves an instance on."""
+
+    def changed(unit: Unit) -> Unit:
         step = unit.transition
-        return commit(replace(unit, transition=step and replace(step, key=None, fingerprint=b"")))
+        return unit if step is None else replace(unit, transition=change(unit.instance, step))
 
-    return forget
-
-
-def forgets_outbox(commit: Commit) -> Commit:
-    """Commits transitions without what they emitted."""
-
-    def forget(unit: Unit) -> asyncio.Future[Any]:
-        dropped = replace(unit, emitted=(), changed=(), removed=())
-        return commit(dropped if unit.transition is not None else replace(unit, changed=()))
-
-    return forget
+    return changes(changed)
 
 
-MUTATIONS = {
-    "acknowledges-early": acknowledges_early,
-    "forgets-keys": forgets_keys,
-    "forgets-outbox": forgets_outbox,
-}
-DISPATCHES_EARLY = "dispatches-early"
-UNFENCED = "unfenced"
-NAMES = (*MUTATIONS, DISPATCHES_EARLY, UNFENCED)
+def without_outbox(unit: Unit) -> Unit:
+    """Transitions commit without what they emitted."""
+    return replace(unit, changed=()) if unit.transition is None else replace(unit, emitted=(), removed=())
 
 
-def take_fences_down() -> None:
+def without_letters(unit: Unit) -> Unit:
+    """What becomes a dead letter is gone."""
+    if unit.transition is not None or not any(change.dead for change in unit.changed):
+        return unit
+    return replace(unit, changed=(), removed=tuple([change.action_id for change in unit.changed]))
+
+
+def of_before(name: str) -> Callable[[Any], None]:
+    """Each transition is stored with one field of the transition before."""
+    last: dict[str, Any] = {}
+
+    def change(instance: str, step: Transition) -> Transition:
+        now = getattr(step, name)
+        if now is None:
+            return step
+        before = last.get(instance, now)
+        last[instance] = now
+        return replace(step, **{name: before})
+
+    return steps(change)
+
+
+def prunes_keys(store: Any) -> None:
+    """Forgets keys that are not old."""
+    prune = store.prune
+    store.prune = lambda *, keys_before, **others: prune(keys_before=store.now() + 1_000, **others)
+
+
+# ---- runtimes and machines ---------------------------------------------------------------------------------
+
+
+def wraps(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Replaces a method by what `make` makes of it, once in each process."""
+
+    def mutate(_: Any) -> None:
+        before = getattr(owner, name)
+        if not hasattr(before, "is_mutant"):
+            setattr(owner, name, make(before))
+            getattr(owner, name).is_mutant = True
+
+    return mutate
+
+
+def twice(execute: Any) -> Any:
+    async def call(*arguments: Any) -> Any:
+        return (await asyncio.gather(execute(*arguments), execute(*arguments)))[0]
+
+    return call
+
+
+def with_the_last_result(execute: Any) -> Any:
+    last: list[Any] = []
+
+    async def call(*arguments: Any) -> Any:
+        last.append(await execute(*arguments))
+        return last.pop(0) if len(last) > 1 else last[0]
+
+    return call
+
+
+def handlers(change: Callable[[Any], Any], name: str) -> Callable[[Any], None]:
+    """Replaces the function that executes, or that observes."""
+
+    def make(begin: Any) -> Any:
+        def init(self: Any, *arguments: Any) -> None:
+            begin(self, *arguments)
+            setattr(self, name, change(getattr(self, name)))
+
+        return init
+
+    return wraps(Dispatcher, "__init__", make)
+
+
+def heard_twice(observe: Any) -> Any:
+    def call(action: Any) -> None:
+        observe(action)
+        observe(action)
+
+    return call
+
+
+async def forget_failure(*_: Any) -> None:
+    """A try that failed is not planned again."""
+
+
+def fires_at_once(start: Any) -> Any:
+    return lambda self, pending: self._fire(pending) if pending.is_timer else start(self, pending)
+
+
+def buries_first(halt: Any) -> Any:
+    """The end of the process is taken for an outcome of what was running."""
+
+    async def call(self: Any, grace_s: float) -> None:
+        for pending in list(self._running):
+            pending.instance.bury(pending, "the process ended")
+            await pending.instance.keep_up([pending])
+        await halt(self, grace_s)
+
+    return call
+
+
+def tells_only_who_waits(tell: Any) -> Any:
+    """Whoever gave up on a receipt is not told, nor is who waits for the same key."""
+    return lambda self, outcome: None if self.receipt.done() else tell(self, outcome)
+
+
+def refuses_what_it_took(submit: Any) -> Any:
+    async def call(self: Any, *arguments: Any, **others: Any) -> Receipt:
+        receipt: Receipt = await submit(self, *arguments, **others)
+        if self._host.closing:
+            raise RuntimeClosed("it was closed before this was done")
+        return receipt
+
+    return call
+
+
+def takes_what_it_refuses(stf: Any) -> Any:
+    @functools.wraps(stf)  # the runtime reads its annotations
+    async def call(self: Any, state: Any, event: Any, actions: Any) -> None:
+        try:
+            await stf(self, state, event, actions)
+        except Refused:
+            actions.clear()
+
+    return call
+
+
+def gives_the_last_receipt(repeat: Any) -> Any:
+    return lambda self, job, row, mark: repeat(self, job, replace(row, revision=self.revision), mark)
+
+
+async def restores_nothing(*_: Any) -> None:
+    pass
+
+
+def take_fences_down(_: Any) -> None:
     """Lets every PostgreSQL store of this process write without a look at owner and epoch."""
-    fence = "AND i.epoch = u.epoch AND i.owner = $1"
-    for name in ("_MOVED", "_HELD"):
-        statement = getattr(_flush, name)
-        if fence not in statement:
+    for module, name, fence, instead in (
+        (_flush, "_MOVED", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
+        (_flush, "_HELD", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
+        (_sql, "OWNED", "AND epoch = $2 AND owner = $3", "AND ($2::bigint, $3::text) IS NOT NULL"),
+    ):
+        statement = getattr(module, name)
+        if fence in statement:
+            setattr(module, name, statement.replace(fence, instead))
+        elif instead not in statement:
             raise AssertionError(f"{name} has no fence to be taken down")
-        setattr(_flush, name, statement.replace(fence, "AND $1::text IS NOT NULL"))
+
+
+MUTATIONS: dict[str, Callable[[Any], None]] = {
+    # 1: an acknowledged input is never lost, nothing is taken twice
+    "acknowledges-early": acknowledges_early,
+    "forgets-keys": steps(lambda _, step: replace(step, key=None, fingerprint=b"")),
+    "prunes-keys": prunes_keys,
+    "gives-the-last-receipt": wraps(Instance, "_repeat", gives_the_last_receipt),
+    "takes-what-it-refuses": wraps(Orders, "stf", takes_what_it_refuses),
+    "keeps-old-states": of_before("snapshot"),
+    "logs-old-inputs": of_before("input"),
+    # 2: every committed action reaches the world, under one key; its result is taken once
+    "forgets-outbox": changes(without_outbox),
+    "keeps-outbox": changes(lambda unit: replace(unit, removed=())),
+    "unstable-keys": wraps(Instance, "attempt_key", lambda _: lambda self, id: secrets.token_hex(8)),
+    "executes-twice-at-once": handlers(twice, "_execute"),
+    "mixes-results-up": handlers(with_the_last_result, "_execute"),
+    "loses-timers": changes(
+        lambda unit: replace(unit, emitted=tuple([new for new in unit.emitted if new.kind != "Timer"]))
+    ),
+    "fires-timers-at-once": wraps(Dispatcher, "start", fires_at_once),
+    # 3: untracked actions, at most once, after the commit
+    DISPATCHES_EARLY: lambda _: None,  # the machine does it
+    "dispatches-twice": handlers(heard_twice, "_observe"),
+    "dispatches-nothing": handlers(lambda _: lambda action: None, "_observe"),
+    # 4 to 7: nothing is stuck, tries are counted, dead letters stay, the end of a process is no outcome
+    "restores-nothing": wraps(Orders, "restore", lambda _: restores_nothing),
+    "blocks-repeats": wraps(InputJob, "accept", tells_only_who_waits),
+    "forgets-failures": wraps(Dispatcher, "_failed", lambda _: forget_failure),
+    "forgets-tries": changes(
+        lambda unit: replace(unit, changed=tuple([replace(change, attempts=1) for change in unit.changed]))
+    ),
+    "loses-letters": changes(without_letters),
+    "buries-at-the-end": wraps(Dispatcher, "halt", buries_first),
+    "refuses-what-it-took": wraps(Runtime, "submit", refuses_what_it_took),
+    # 9: whoever lost the lease writes nothing
+    UNFENCED: take_fences_down,
+}
 
 
 def mutate(store: Store, name: str) -> Store:
-    """Breaks a store. A name that is no mutation of stores leaves it whole."""
-    if name == UNFENCED:
-        take_fences_down()
-    if name in MUTATIONS:
-        setattr(store, "commit", MUTATIONS[name](store.commit))  # noqa: B010 - a method is replaced
+    """Breaks a store, or what runs on it in this process. Without a name it stays whole."""
+    if name:
+        MUTATIONS[name](store)
     return store

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kill.compare import compare, lines
+from tests.kill.witness import Witness
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -42,9 +43,9 @@ def until_acknowledged(directory: Path, more: int) -> None:
     until(lambda: len(lines(directory / "acknowledged")) >= wanted, f"{wanted} inputs were acknowledged")
 
 
-def at_rest(directory: Path, *options: str) -> dict[str, int]:
+def at_rest(directory: Path, *options: str, dsn: str = "", schema: str = "") -> dict[str, int]:
     """Brings all to rest, and compares."""
     with child("to-rest", directory, *options) as process:
         _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
-    return compare(directory)
+    return compare(directory, Witness(directory, dsn, schema).all_keys(), is_shared=bool(dsn))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fasm.stores import PostgresStore, SqliteStore, Store
 from tests.kill import tables
-from tests.kill.load import Orders, Scene, Shop, World
+from tests.kill.load import Scene
 from tests.kill.mutants import DISPATCHES_EARLY, mutate
+from tests.kill.shop import Orders, Shop
+from tests.kill.world import World
 
 LEASE_S = 0.3
 """Short, so that what a killed process owned is soon taken over."""
+
+
+def wall_clock() -> int:
+    """As SQLite stores take it; that of a server is only followed from afar."""
+    return int(time.time() * 1_000)
 
 
 async def copied(state: Shop) -> Shop:
@@ -26,7 +34,8 @@ def scene(
     """Makes a scene. Without a DSN it is played on SQLite."""
 
     def orders(world: World) -> Orders:
-        return Orders(world.observe if mutant == DISPATCHES_EARLY else None)
+        blurt = world.observe if mutant == DISPATCHES_EARLY else None
+        return Orders(blurt) if dsn else Orders(blurt, wall_clock)
 
     in_tables = state == "tables"
     store = on_postgres(dsn, schema, in_tables) if dsn else on_sqlite(directory / "orders.db", in_tables)

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+WAIT_S = "600"
+
+
 class NoServer(Exception):
     """Raised when the programs of PostgreSQL are not installed."""
 
@@ -25,16 +28,19 @@ def programs() -> Path:
     return (found[-1] if found else Path(str(on_path))).parent
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """One that listens on a free port of loopback, with its data in a directory that goes with it."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
         self._bin = programs()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.dsn = f"postgresql://fasm@127.0.0.1:{self._port}/postgres"
+        self.dsn = ""
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._bin / program), "-D", str(self._base / "data"), *arguments]
@@ -48,15 +54,24 @@ class Server:
 
     def start(self) -> None:
         self._run("initdb", "-U", "fasm", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        here = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._base}"
-        self._run("pg_ctl", "-l", str(self._base / "log"), "-w", "-o", here, "start")
+        for last in (False, False, True):  # a port that is free now may be another's in a moment
+            port = free_port()
+            here = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._base}"
+            try:
+                self._run("pg_ctl", "-l", str(self._base / "log"), "-w", "-t", WAIT_S, "-o", here, "start")
+            except RuntimeError:
+                if last:
+                    raise
+            else:
+                self.dsn = f"postgresql://fasm@127.0.0.1:{port}/postgres"
+                return
 
     def restart(self) -> None:
         """As after a crash: nothing is finished, the server recovers from its log."""
-        self._run("pg_ctl", "-l", str(self._base / "log"), "-w", "-m", "immediate", "restart")
+        self._run("pg_ctl", "-l", str(self._base / "log"), "-w", "-t", WAIT_S, "-m", "immediate", "restart")
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+        self._run("pg_ctl", "-w", "-t", WAIT_S, "-m", "immediate", "stop")
 
 
 @contextmanager

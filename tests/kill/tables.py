@@ -11,13 +11,13 @@ from typing import Any
 from fasm import Actions, Input
 from fasm.stores.postgres import PostgresConnection
 from fasm.stores.sqlite import SqliteConnection
-from tests.kill.load import Charge, Charged, Check, NotSeen, Order, Orders, Shop
+from tests.kill.shop import Answer, Order, Orders, Request, Shop
 
 TABLE = """CREATE TABLE IF NOT EXISTS shop_row (
     kind text NOT NULL, id bigint NOT NULL, a bigint NOT NULL, b bigint NOT NULL, PRIMARY KEY (kind, id))"""
 PUT = """INSERT INTO shop_row VALUES ($1, $2, $3, $4)
     ON CONFLICT (kind, id) DO UPDATE SET a = excluded.a, b = excluded.b"""
-TOTALS = ("next_id", "charged", "armed", "fired", "turn")
+TOTALS = ("next_id", "turn", "charged", "repeated", "armed", "fired", "doubted", "cleared")
 
 Rows = dict[tuple[str, int], tuple[int, int]]
 
@@ -25,6 +25,7 @@ Rows = dict[tuple[str, int], tuple[int, int]]
 def to_rows(shop: Shop) -> Rows:
     rows: Rows = {("last", caller): (number, 0) for caller, number in shop.last.items()}
     rows |= {("pending", id): (order.caller, order.number) for id, order in shop.pending.items()}
+    rows |= {("doubt", id): (order.caller, order.number) for id, order in shop.doubts.items()}
     rows |= {("timer", id): (at, 0) for id, at in shop.timers.items()}
     return rows | {("total", place): (getattr(shop, name), 0) for place, name in enumerate(TOTALS)}
 
@@ -37,6 +38,8 @@ def of_rows(rows: Rows) -> Shop:
                 shop.last[id] = a
             case "pending":
                 shop.pending[id] = Order(a, b)
+            case "doubt":
+                shop.doubts[id] = Order(a, b)
             case "timer":
                 shop.timers[id] = a
             case _:
@@ -87,15 +90,15 @@ class TableOrders:
     async def stf(
         self,
         state: Tables,
-        event: Input[Order, int, Charged | NotSeen],
-        actions: Actions[int, Charge | Check, str],
+        event: Input[Order, int, Answer],
+        actions: Actions[int, Request, str],
     ) -> None:
         before = await state.rows()
         shop = of_rows(before)
         await self.orders.stf(shop, event, actions)
         await state.put(before, to_rows(shop))
 
-    async def restore(self, state: Tables, actions: Actions[int, Charge | Check, str]) -> None:
+    async def restore(self, state: Tables, actions: Actions[int, Request, str]) -> None:
         await self.orders.restore(of_rows(await state.rows()), actions)
 
 

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fasm import Runtime
 from fasm.errors import StoreCorrupt, StoreError
 from tests.kill import faults
 from tests.kill.compare import compare
-from tests.kill.load import Order, Record, Scene, Shop, opened, to_rest
+from tests.kill.load import Caller, Running, Scene, opened, to_rest
 from tests.kill.processes import at_rest, child, until, until_acknowledged
 from tests.kill.scenes import scene
+from tests.kill.shop import Shop
+from tests.kill.witness import Witness
 
 NAMES = [f"shop-{number}" for number in range(3)]
 
@@ -42,49 +42,38 @@ def test_of_four_processes_one_works_and_three_are_refused_clearly(tmp_path: Pat
 # ---- a disk that cannot be written for a while -------------------------------------------------------------
 
 
-class Caller:
-    """Submits 1, 2, 3, ... and notes what was acknowledged, as the callers under load do."""
+async def until_it_fails(caller: Caller) -> StoreError:
+    for _ in range(20_000):
+        try:
+            await caller.submit()
+        except StoreError as error:
+            return error
+    raise AssertionError("it never failed")
 
-    def __init__(self, where: Scene, running: Runtime[Any, Any, Any, Any, Any, Any], number: int) -> None:
-        self._acknowledged = Record(where.directory / "acknowledged")
-        self._running = running
-        self._instance = NAMES[number % where.instances]
-        self._caller = number
-        self.next = 1
 
-    async def submit(self) -> None:
-        caller, number = self._caller, self.next
-        await self._running.submit(Order(caller, number), instance=self._instance, key=f"{caller}-{number}")
-        self._acknowledged.add(f"{caller} {number}")
-        self.next += 1
-
-    async def until_it_fails(self) -> StoreError:
-        for _ in range(20_000):
+async def until_it_goes_again(caller: Caller) -> None:
+    async with asyncio.timeout(60):
+        while True:
             try:
-                await self.submit()
-            except StoreError as error:
-                return error
-        raise AssertionError("it never failed")
+                return await caller.submit()
+            except StoreError:
+                await asyncio.sleep(0.02)
 
-    async def until_it_goes_again(self) -> None:
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    return await self.submit()
-                except StoreError:
-                    await asyncio.sleep(0.02)
+
+def six(where: Scene, running: Running) -> list[Caller]:
+    return [Caller(where, running, number, random.Random(number)) for number in range(6)]
 
 
 async def through(where: Scene, fault: Callable[[], AbstractContextManager[None]]) -> list[StoreError]:
     """Works before, during and after a fault, and comes to rest; returns what the callers were told."""
     async with opened(where, random.Random(1), kind=False) as running:
-        callers = [Caller(where, running, number) for number in range(6)]
+        callers = six(where, running)
         for _ in range(5):
             await asyncio.gather(*[caller.submit() for caller in callers])
         with fault():
-            told = await asyncio.gather(*[caller.until_it_fails() for caller in callers])
+            told = await asyncio.gather(*[until_it_fails(caller) for caller in callers])
             await asyncio.sleep(0.2)  # the handlers end, and their results cannot be stored
-        await asyncio.gather(*[caller.until_it_goes_again() for caller in callers])
+        await asyncio.gather(*[until_it_goes_again(caller) for caller in callers])
         for _ in range(5):
             await asyncio.gather(*[caller.submit() for caller in callers])
     return told
@@ -108,7 +97,8 @@ def test_once_a_disk_can_be_written_again_the_same_runtime_goes_on(
         told = asyncio.run(through(where, lambda: FAULTS[what](disk)))
         assert all(str(disk / "orders.db") in str(error) for error in told), told
         asyncio.run(to_rest(where, 1))
-        assert compare(record)["orders"] >= 66
+        keys = Witness(disk).all_keys()
+        assert compare(record, keys, is_shared=False)["orders"] >= 66
 
 
 def test_a_file_on_a_read_only_disk_is_refused_and_named_until_it_may_be_written(tmp_path: Path) -> None:
@@ -132,7 +122,7 @@ def filled(directory: Path, disk: Path | None = None) -> tuple[Scene, list[Shop]
 
     async def main() -> list[Shop]:
         async with opened(where, random.Random(1), kind=True) as running:
-            callers = [Caller(where, running, number) for number in range(6)]
+            callers = six(where, running)
             for _ in range(8):
                 await asyncio.gather(*[caller.submit() for caller in callers])
         await to_rest(where, 1)

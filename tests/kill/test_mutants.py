@@ -1,0 +1,64 @@
+"""What campaigns can see: each mutant breaks a promise, and the check that is there for it says so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.kill.mutants import DISPATCHES_EARLY, MUTATIONS, UNFENCED
+from tests.kill.test_kill import campaign
+
+NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
+KILLED = r"Lost: caller \d sent (\d+) after \1"
+CAUGHT = {
+    # promise 1
+    "acknowledges-early": rf"{NOT_YET}|{KILLED}|is lost",
+    "forgets-keys": rf"{NOT_YET}|{KILLED}|were taken twice",
+    "prunes-keys": rf"{KILLED}|acknowledged at \d+, got|its key says None|keys and orders differ|{NOT_YET}",
+    "gives-the-last-receipt": r"acknowledged at \d+, (in the store at|got)|the receipt for",
+    "takes-what-it-refuses": "a rejected order was accepted",
+    "keeps-old-states": "Lost: |does not replay|another state was stored|the runtime reports",
+    "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to",
+    # promise 2
+    "forgets-outbox": "restore emitted them|not outstanding|accepted but never executed|results taken",
+    "keeps-outbox": "restore did not emit them|Lost: |Diverged|stuck: of ",
+    "unstable-keys": "one order was executed under two keys",
+    "executes-twice-at-once": "was executed twice at once by one process",
+    "mixes-results-up": r"Lost: \d+ is Order.* and got Charged",
+    "loses-timers": "Diverged|restore emitted them|not outstanding|timers began",
+    "fires-timers-at-once": r"Lost: timer \d+ fired for \d+, at \d+, when it was \d+",
+    # promise 3
+    DISPATCHES_EARLY: "said and not in the store|dispatched twice|that were never accepted",
+    "dispatches-twice": "dispatched twice",
+    "dispatches-nothing": "untracked actions, 0 were dispatched",
+    # promises 4 to 7
+    "restores-nothing": "restore did not emit them",
+    "blocks-repeats": "stuck: of ",
+    "forgets-failures": "stuck: of ",
+    "forgets-tries": r"try \d+ began after try \d+",
+    "loses-letters": "restore emitted them|not outstanding|UnknownActionId",
+    "buries-at-the-end": "the process ended",
+    "refuses-what-it-took": "was refused by the runtime, and yet it had happened",
+}
+IMPATIENT = ("--patience-s", "5")
+OPTIONS = {
+    "keeps-outbox": IMPATIENT,
+    "blocks-repeats": IMPATIENT,
+    "forgets-failures": IMPATIENT,
+    "buries-at-the-end": ("--deeds", "close"),
+    "refuses-what-it-took": ("--deeds", "close"),
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mutant", CAUGHT)
+def test_a_broken_promise_is_caught(mutant: str) -> None:
+    done = campaign(100, "--check-every", "3", "--mutant", mutant, *OPTIONS.get(mutant, ()))
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdict = done.stderr[done.stderr.rindex("\nseed ") :]
+    assert re.search(CAUGHT[mutant], verdict), done.stderr
+
+
+def test_every_mutant_is_to_be_caught() -> None:
+    assert {*CAUGHT, UNFENCED} == {*MUTATIONS}  # that one in `test_paused`
