@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.kill.world import HOPELESS
+from tests.kill.world import ANSWERED, HOPELESS, UNTAKEN
 
 FENCED = "another process took it over"
-EXPECTED = re.compile(rf"is a dead letter: .*: {HOPELESS}$")
+EXPECTED = re.compile(rf"is a dead letter: (.*: {HOPELESS}$|{UNTAKEN})")
 OF_SERVERS = re.compile(rf"{FENCED}|: stopped: (Diverged|StoreBusy|StoreConflict|StoreError|CommitUnknown): ")
 """Errors that a runtime may report where the server is cut off or shared."""
 
@@ -124,6 +124,8 @@ def look_at_tries(tries: list[str]) -> None:
     last: dict[str, int] = {}
     for line in tries:
         name, number = line.split()
-        if int(number) and int(number) <= last.get(name, 0):
+        if int(number) > 0 and last.get(name) == ANSWERED:
+            raise Wrong(f"action {name} was executed again, though its result was known")
+        if 0 < int(number) <= last.get(name, 0):
             raise Wrong(f"action {name}: try {number} began after try {last[name]}")
         last[name] = int(number)

@@ -249,6 +249,9 @@ MUTATIONS: dict[str, Callable[[Any], None]] = {
     "forgets-tries": changes(
         lambda unit: replace(unit, changed=tuple([replace(change, attempts=1) for change in unit.changed]))
     ),
+    "forgets-results": changes(
+        lambda unit: replace(unit, changed=tuple([replace(change, result=None) for change in unit.changed]))
+    ),
     "loses-letters": changes(without_letters),
     "buries-at-the-end": wraps(Dispatcher, "halt", buries_first),
     "refuses-what-it-took": wraps(Runtime, "submit", refuses_what_it_took),

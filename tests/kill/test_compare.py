@@ -68,6 +68,7 @@ def test_who_shares_a_server_may_be_fenced(tmp_path: Path) -> None:
         ("said", "0-1\n0-1\n", "dispatched twice"),
         ("said", "", "0 were dispatched"),
         ("tries", "shop-0/1 1\nshop-0/1 1\n", "try 1 began after try 1"),
+        ("tries", "shop-0/1 1\nshop-0/1 -1\nshop-0/1 2\n", "executed again, though its result was known"),
         ("states", {**STATE, "charged": 3}, "2 orders were accepted, 3 results taken"),
         ("states", {**STATE, "pending": {"1": {}}}, "a state waits for pending"),
         ("states", {**STATE, "fired": 0}, "1 timers began, 0 ended"),

@@ -37,6 +37,7 @@ CAUGHT = {
     "blocks-repeats": "stuck: of ",
     "forgets-failures": "stuck: of ",
     "forgets-tries": r"try \d+ began after try \d+",
+    "forgets-results": "a dead letter whose result should be",
     "loses-letters": "restore emitted them|not outstanding|UnknownActionId",
     "buries-at-the-end": "the process ended",
     "refuses-what-it-took": "was refused by the runtime, and yet it had happened",
@@ -58,6 +59,15 @@ def test_a_broken_promise_is_caught(mutant: str) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     verdict = done.stderr[done.stderr.rindex("\nseed ") :]
     assert re.search(CAUGHT[mutant], verdict), done.stderr
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(900)
+def test_an_early_answer_is_seen_on_postgres_too(postgres_dsn: str) -> None:
+    place = ("--store", "postgres", "--dsn", postgres_dsn)
+    done = campaign(100, "--check-every", "3", "--mutant", "acknowledges-early", *place)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(CAUGHT["acknowledges-early"], done.stderr), done.stderr
 
 
 def test_every_mutant_is_to_be_caught() -> None:

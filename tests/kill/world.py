@@ -11,6 +11,9 @@ from fasm import NO_REPLY, Attempt, NoReply, Permanent, Retry, TrackedAction, Un
 from tests.kill.shop import Answer, Charged, Check, Cleared, Doubt, NotSeen, Request
 
 HOPELESS = "doubts remain"
+"""Why the world gives no result."""
+UNTAKEN = "its result was not taken"
+ANSWERED = -1
 
 
 class Record:
@@ -50,7 +53,8 @@ class World:
     Files:
         effects: `key instance caller number`, what was done.
         said: The untracked actions.
-        tries: `instance/id number`, each try as it begins; number 0 where counting begins anew.
+        tries: `instance/id number`, each try as it begins; 0 where counting begins anew, `ANSWERED` where the
+            result is known.
         complaints: What no promise allows, as seen from here.
     """
 
