@@ -19,14 +19,12 @@ from dataclasses import dataclass, field
 from tests.kill.compare import Wrong, compare, look_at_log
 from tests.kill.load import CALLERS, Life, Scene, to_rest, under_load
 from tests.kill.replay import replay
-from tests.kill.scenes import LEASE_S
-from tests.kill.server import Server, run_sql
+from tests.kill.server import Server
 from tests.kill.witness import Witness
 
 START_S = 0.2
 """About as long as a process needs to begin its work. Where it takes longer, more are killed before."""
 MOST_ORDERS = 60
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
 DEEDS = ("kill", "close", "pause", "cut", "restart")
 
 
@@ -85,7 +83,7 @@ class Campaign:
             case "pause":
                 self.pause(self.rng.choice(self.living))
             case "cut":
-                run_sql(self.witness.dsn, CUT, self.witness.schema)
+                self.witness.cut()
             case _:
                 assert self.server is not None
                 self.server.restart()
@@ -140,19 +138,24 @@ class Campaign:
         self.living.remove(process)
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
+        self.witness.end_lease(process)
 
     def close(self, process: int) -> None:
         """Asks a process to end in good order, which it does unless it has only just begun."""
         self.expect_alive(process)
         os.kill(process, signal.SIGTERM)
         status = self.wait_for(process)
+        self.witness.end_lease(process)  # which it did itself, if it had got so far
         if status not in (0, -signal.SIGTERM):
             raise Wrong(f"a process that was told to close ended with {status}:\n{self.failure()}")
 
     def pause(self, process: int) -> None:
-        """Lets a process stand still until its lease is over and others have had time to take its place."""
+        """Lets a process stand still until its lease is over and another, if there is one, does its work."""
         os.kill(process, signal.SIGSTOP)
-        time.sleep(LEASE_S * 2.5)
+        self.witness.end_lease(process)
+        self.witness.end_transactions(process)
+        if len(self.living) > 1:
+            self.let_work()
         os.kill(process, signal.SIGCONT)
 
     def wait_for(self, process: int, work: Callable[[], int] = lambda: 0) -> int:

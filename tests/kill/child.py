@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.kill.load import to_rest, under_load
 from tests.kill.scenes import scene
 
+LEASE_S = 0.3
 LIVES = {"under-load": under_load, "to-rest": to_rest}
 
 
@@ -28,6 +29,7 @@ def main() -> None:
         schema=options.schema,
         state=options.state,
         mutant=options.mutant,
+        lease_s=LEASE_S,
     )
     asyncio.run(LIVES[options.life](where, 1))
 

@@ -17,6 +17,7 @@ from fasm.errors import RuntimeClosed
 from fasm.runtime._dispatch import Dispatcher
 from fasm.runtime._instance import Instance
 from fasm.runtime._jobs import InputJob
+from fasm.runtime._lease import Lease
 from fasm.stores import Store, Transition, Unit
 from fasm.stores.postgres import _flush, _sql
 from tests.kill.shop import Orders, Refused
@@ -151,10 +152,6 @@ def heard_twice(observe: Any) -> Any:
     return call
 
 
-async def forget_failure(*_: Any) -> None:
-    """A try that failed is not planned again."""
-
-
 def fires_at_once(start: Any) -> Any:
     return lambda self, pending: self._fire(pending) if pending.is_timer else start(self, pending)
 
@@ -201,12 +198,13 @@ def gives_the_last_receipt(repeat: Any) -> Any:
     return lambda self, job, row, mark: repeat(self, job, replace(row, revision=self.revision), mark)
 
 
-async def restores_nothing(*_: Any) -> None:
+async def idle(*_: Any) -> None:
     pass
 
 
 def take_fences_down(_: Any) -> None:
-    """Lets every PostgreSQL store of this process write without a look at owner and epoch."""
+    """Lets a process write without a look at owner and epoch, and never ask whether it may."""
+    wraps(Lease, "_renew", lambda _: idle)(None)
     for module, name, fence, instead in (
         (_flush, "_MOVED", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
         (_flush, "_HELD", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
@@ -243,9 +241,9 @@ MUTATIONS: dict[str, Callable[[Any], None]] = {
     "dispatches-twice": handlers(heard_twice, "_observe"),
     "dispatches-nothing": handlers(lambda _: lambda action: None, "_observe"),
     # 4 to 7: nothing is stuck, tries are counted, dead letters stay, the end of a process is no outcome
-    "restores-nothing": wraps(Orders, "restore", lambda _: restores_nothing),
+    "restores-nothing": wraps(Orders, "restore", lambda _: idle),
     "blocks-repeats": wraps(InputJob, "accept", tells_only_who_waits),
-    "forgets-failures": wraps(Dispatcher, "_failed", lambda _: forget_failure),
+    "forgets-failures": wraps(Dispatcher, "_failed", lambda _: idle),
     "forgets-tries": changes(
         lambda unit: replace(unit, changed=tuple([replace(change, attempts=1) for change in unit.changed]))
     ),

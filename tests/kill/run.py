@@ -51,7 +51,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--deeds", nargs="+", choices=DEEDS, default=["kill"], help="in turn")
     parser.add_argument("--dsn", default="", help="a PostgreSQL server; without it one is started")
     parser.add_argument("--mutant", choices=list(MUTATIONS), default="", help="break a promise on purpose")
-    parser.add_argument("--patience-s", type=float, default=60, help="how long nothing may get done")
+    parser.add_argument("--patience-s", type=float, default=300, help="how long nothing may get done")
     parser.add_argument(
         "--seed", type=int, default=None, help="the moments of the kills are random in any case"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ from tests.kill.mutants import DISPATCHES_EARLY, mutate
 from tests.kill.shop import Orders, Shop
 from tests.kill.world import World
 
-LEASE_S = 0.3
-"""Short, so that what a killed process owned is soon taken over."""
+LEASE_S = 3.0
+"""Long enough for a process that gets little of the machine. Campaigns end leases themselves."""
 
 
 def wall_clock() -> int:
@@ -29,7 +30,13 @@ async def copied(state: Shop) -> Shop:
 
 
 def scene(
-    directory: Path, *, dsn: str = "", schema: str = "", state: str = "plain", mutant: str = ""
+    directory: Path,
+    *,
+    dsn: str = "",
+    schema: str = "",
+    state: str = "plain",
+    mutant: str = "",
+    lease_s: float = LEASE_S,
 ) -> Scene:
     """Makes a scene. Without a DSN it is played on SQLite."""
 
@@ -38,7 +45,9 @@ def scene(
         return Orders(blurt) if dsn else Orders(blurt, wall_clock)
 
     in_tables = state == "tables"
-    store = on_postgres(dsn, schema, in_tables) if dsn else on_sqlite(directory / "orders.db", in_tables)
+    store = (
+        on_postgres(dsn, schema, in_tables, lease_s) if dsn else on_sqlite(directory / "orders.db", in_tables)
+    )
     machine: Callable[[World], Any] = (
         (lambda world: tables.TableOrders(orders(world))) if in_tables else orders
     )
@@ -58,11 +67,10 @@ def on_sqlite(path: Path, in_tables: bool) -> Callable[[], Store]:
     return lambda: SqliteStore(path)
 
 
-def on_postgres(dsn: str, schema: str, in_tables: bool) -> Callable[[], Store]:
-    named = f"{dsn}{'&' if '?' in dsn else '?'}application_name={schema}"
-
+def on_postgres(dsn: str, schema: str, in_tables: bool, lease_s: float) -> Callable[[], Store]:
     def plain() -> PostgresStore:
-        return PostgresStore(named, schema=schema, lease_s=LEASE_S)
+        named = f"{dsn}{'&' if '?' in dsn else '?'}application_name={schema}-{os.getpid()}"
+        return PostgresStore(named, schema=schema, lease_s=lease_s)
 
     if not in_tables:
         return plain

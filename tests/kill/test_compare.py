@@ -66,7 +66,6 @@ def test_who_shares_a_server_may_be_fenced(tmp_path: Path) -> None:
         ("complaints", "shop-0/1 was executed twice at once\n", "twice at once"),
         ("said", "0-1\n0-3\n", "never accepted"),
         ("said", "0-1\n0-1\n", "dispatched twice"),
-        ("said", "", "0 were dispatched"),
         ("tries", "shop-0/1 1\nshop-0/1 1\n", "try 1 began after try 1"),
         ("tries", "shop-0/1 1\nshop-0/1 -1\nshop-0/1 2\n", "executed again, though its result was known"),
         ("states", {**STATE, "charged": 3}, "2 orders were accepted, 3 results taken"),

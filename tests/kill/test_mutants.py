@@ -31,7 +31,7 @@ CAUGHT = {
     # promise 3
     DISPATCHES_EARLY: "said and not in the store|dispatched twice|that were never accepted",
     "dispatches-twice": "dispatched twice",
-    "dispatches-nothing": "untracked actions, 0 were dispatched",
+    "dispatches-nothing": "untracked actions, none was dispatched",
     # promises 4 to 7
     "restores-nothing": "restore did not emit them",
     "blocks-repeats": "stuck: of ",

@@ -15,6 +15,7 @@ from fasm.stores import Claim, Loaded, OutboxRow, PostgresStore
 from tests.kill.compare import FENCED, Wrong
 from tests.kill.mutants import UNFENCED
 from tests.kill.processes import at_rest, child, until_acknowledged
+from tests.kill.witness import Witness
 
 pytestmark = pytest.mark.postgres
 
@@ -72,6 +73,7 @@ def play(directory: Path, dsn: str, schema: str, state: str, mutant: str = "") -
     with child("under-load", directory, *place, "--mutant", mutant) as sleeper:
         until_acknowledged(directory, 30)
         sleeper.send_signal(signal.SIGSTOP)
+        Witness(directory, dsn, schema).end_transactions(sleeper.pid)  # as the server would, later on
         before = len(log.read_text())  # on a busy machine it may have lost and found its lease already
         store = PostgresStore(dsn, schema=schema, lease_s=60)
         asyncio.run(

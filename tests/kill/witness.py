@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,11 @@ Rows = list[tuple[Any, ...]]
 
 KEYS = "SELECT instance, key, revision FROM {s}fasm_key WHERE {new}"
 OUTSTANDING = "SELECT instance, action_id, revision FROM {s}fasm_outbox WHERE dead IS NULL"
+END_LEASE = """UPDATE {s}fasm_owner SET expires = now() - interval '1 second' WHERE name LIKE {owner}
+    RETURNING name"""
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE {name}"
+END_TRANSACTIONS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = {name} AND xact_start IS NOT NULL"""
 ROWS = "SELECT count(*) FROM {s}fasm_outbox"
 
 
@@ -52,6 +57,8 @@ class Witness:
         connection = await asyncpg.connect(self.dsn)
         try:
             return [tuple(row) for row in await connection.fetch(statement)]
+        except asyncpg.UndefinedTableError as error:
+            raise LookupError(self.schema) from error
         finally:
             await connection.close()
 
@@ -100,6 +107,21 @@ class Witness:
     def all_keys(self) -> dict[str, int]:
         """The keys that are remembered, each with the revision of its first receipt."""
         return {key: revision for _, key, revision in self.ask(KEYS, new="true")}
+
+    def end_lease(self, process: int) -> None:
+        """Lets the time of a lease pass, in the database."""
+        if self.dsn:
+            with suppress(LookupError):  # it was killed before there was a store
+                self.ask(END_LEASE, owner=f"'%:{process}:%'")
+
+    def end_transactions(self, process: int) -> None:
+        """Lets the time pass after which the server ends a transaction that stands still."""
+        while self.ask(END_TRANSACTIONS, name=f"'{self.schema}-{process}'"):
+            pass
+
+    def cut(self) -> None:
+        """Cuts all connections of all processes."""
+        self.ask(CUT, name=f"'{self.schema}-%'")
 
     def outstanding(self) -> set[tuple[Any, ...]]:
         """The live rows of the outbox."""
