@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+import asyncio
 from typing import Any
 
 import pytest
 
 import fasm
-from fasm import Actions, Input, Normal, Rng, TrackedAction, TrackedActionCompleted, Verdict
+from fasm import Actions, Input, Rng, TrackedAction, Verdict
 from fasm.errors import InvalidArgument, RehearsalFailed
+from fasm.examples.async_counter import AsyncCounterScenario
 from fasm.examples.coffee_shop import CoffeeShopScenario
 from fasm.examples.payments import PaymentsScenario
 from fasm.rehearsal import Rehearsal
-from fasm.stores import Unit
+from fasm.stores import Failure
+from tests.rehearsal.shop import Lawless, Machine, Shop, Till, first_problems, rehearsed
 
 STAGES = {
     "before commit",
@@ -25,76 +26,16 @@ STAGES = {
     "restore",
     "shutdown",
     "upgrade",
+    "two owners",
 }
 
 
-@dataclass
-class Till:
-    next_id: int = 1
-    asked: dict[int, int] = field(default_factory=dict)
-    paid: list[int] = field(default_factory=list)
-
-
-class Machine:
-    async def stf(self, state: Till, event: Input[int, int, str], actions: Actions[int, int]) -> None:
-        match event:
-            case Normal(amount):
-                actions.tracked(state.next_id, amount)
-                state.asked[state.next_id] = amount
-                state.next_id += 1
-            case TrackedActionCompleted(id, _):
-                state.paid.append(state.asked.pop(id))
-
-    async def restore(self, state: Till, actions: Actions[int, int]) -> None:
-        for id, amount in state.asked.items():
-            actions.tracked(id, amount)
-
-
-class Shop:
-    """A world that takes money once per id."""
-
-    machine: Any = Machine()
-
-    def __init__(self) -> None:
-        self.taken: dict[int, int] = {}
-
-    def initial(self, rng: Rng) -> Till:
-        return Till()
-
-    @fasm.source
-    def pay(self, rng: Rng, state: Till) -> int:
-        return rng.randint(1, 9)
-
-    def execute(self, rng: Rng, action: TrackedAction[int, int]) -> str:
-        self.taken.setdefault(action.id, action.action)
-        return "paid"
-
-    @fasm.settled
-    def adds_up(self, state: Till) -> None:
-        assert sorted(state.paid) == sorted(self.taken.values())
-
-
-def checks(scenario: Any, **options: Any) -> dict[str, str]:
-    rehearsal = fasm.rehearse(scenario, check=False, **options)
-    assert (rehearsal.verdict is Verdict.FAILED) == bool(rehearsal.problems)
-    return {problem.check: problem.point for problem in rehearsal.problems}
-
-
-@pytest.mark.parametrize("scenario", [Shop, PaymentsScenario, CoffeeShopScenario])
-def test_what_is_right_passes_at_every_point(scenario: Any) -> None:
-    rehearsal = fasm.rehearse(scenario, inputs=3)
+@pytest.mark.parametrize(("scenario", "inputs"), [(Shop, 1), (PaymentsScenario, 2), (CoffeeShopScenario, 3)])
+def test_what_is_right_passes_at_every_point(scenario: Any, inputs: int) -> None:
+    rehearsal = fasm.rehearse(scenario, inputs=inputs)
     assert rehearsal.verdict is Verdict.PASSED
     assert set(rehearsal.points) >= STAGES
     assert rehearsal.emitted > 0
-
-
-def test_the_same_rehearsal_is_the_same() -> None:
-    class Twice(Shop):
-        def execute(self, rng: Rng, action: TrackedAction[int, int]) -> str:
-            self.taken[len(self.taken) + 1] = action.action
-            return "paid"
-
-    assert fasm.rehearse(Twice, inputs=2, check=False) == fasm.rehearse(Twice, inputs=2, check=False)
 
 
 def test_a_world_that_does_not_honour_the_id_is_caught_where_the_process_dies_after_the_effect() -> None:
@@ -117,7 +58,7 @@ def test_a_restore_that_forgets_is_caught() -> None:
     class Scenario(Shop):
         machine = Forgetful()
 
-    assert "restore" in checks(Scenario, inputs=2)
+    assert "restore" in first_problems(Scenario, inputs=2)
 
 
 def test_a_restore_that_raises_for_ever_is_stuck() -> None:
@@ -129,7 +70,7 @@ def test_a_restore_that_raises_for_ever_is_stuck() -> None:
     class Scenario(Shop):
         machine = Broken()
 
-    assert "stuck" in checks(Scenario, inputs=2)
+    assert "stuck" in first_problems(Scenario, inputs=2)
 
 
 def test_a_bug_in_stf_is_caught_without_any_failure() -> None:
@@ -140,82 +81,7 @@ def test_a_bug_in_stf_is_caught_without_any_failure() -> None:
     class Scenario(Shop):
         machine = Broken()
 
-    assert checks(Scenario, inputs=2) == {"exception": "nothing fails"}
-
-
-def with_broken(break_it: Any) -> Any:
-    """Makes runtimes on a store that is broken."""
-
-    def make(scenario: Any, store: Any) -> Any:
-        break_it(store)
-        execute = lambda action, attempt: scenario.execute(None, action)  # noqa: E731
-        return fasm.Runtime(Machine(), initial=Till, store=store, execute=execute)
-
-    return make
-
-
-def test_a_store_that_acknowledges_what_it_does_not_write_is_caught() -> None:
-    def forget(store: Any) -> None:
-        commit = store.commit
-
-        def commit_some(unit: Unit) -> Any:
-            if unit.transition is not None and unit.transition.key == "input-2":
-                return store._run("commit", lambda: None, unit=unit)
-            return commit(unit)
-
-        store.commit = commit_some
-
-    assert {"acknowledged", "stuck", "once"} & set(checks(Shop, inputs=3, runtime=with_broken(forget)))
-
-
-def test_a_store_that_forgets_keys_applies_an_input_twice() -> None:
-    def forget(store: Any) -> None:
-        apply = type(store._tables).apply
-
-        def without_keys(tables: Any, unit: Unit, owner: str) -> Any:
-            for row in tables.rows.values():
-                row.keys.clear()
-            return apply(tables, unit, owner)
-
-        store._tables.apply = without_keys.__get__(store._tables)
-
-    found = checks(Shop, inputs=3, runtime=with_broken(forget))
-    assert {"once", "acknowledged"} & set(found)
-
-
-def test_a_store_that_is_another_at_each_start_is_caught_by_its_keys() -> None:
-    def change(store: Any) -> None:
-        tables = store._tables
-        describe = type(tables).describe
-
-        def as_another(tables: Any, machine: Any) -> Any:
-            tables.starts = getattr(tables, "starts", 0) + 1
-            return dataclasses.replace(describe(tables, machine), identity=f"{tables.starts:032x}")
-
-        tables.describe = as_another.__get__(tables)
-
-    rehearsal = fasm.rehearse(Shop, inputs=2, check=False, runtime=with_broken(change))
-    reached = [problem for problem in rehearsal.problems if problem.check == "reached"]
-    assert reached
-    assert "reached the world under 2 keys" in reached[0].message
-
-
-def test_a_store_that_keeps_what_is_done_is_caught() -> None:
-    def keep(store: Any) -> None:
-        tables = store._tables
-        apply = type(tables).apply
-
-        def without_removing(tables: Any, unit: Unit, owner: str) -> Any:
-            kept = [dict(tables.rows[unit.instance].outbox)] if unit.removed else []
-            row = apply(tables, unit, owner)
-            for rows in kept:
-                done = {name: rows[name] for name in unit.removed if name in rows}
-                tables.rows[unit.instance].outbox.update(done)
-            return row
-
-        tables.apply = without_removing.__get__(tables)
-
-    assert "results" in checks(Shop, inputs=2, runtime=with_broken(keep))
+    assert first_problems(Scenario, inputs=2).keys() == {"exception"}
 
 
 def test_a_run_that_accepts_nothing_is_vacuous() -> None:
@@ -226,9 +92,110 @@ def test_a_run_that_accepts_nothing_is_vacuous() -> None:
     class Scenario(Shop):
         machine = Closed()
 
-    assert fasm.rehearse(Scenario, inputs=[1, 2], check=False).verdict is Verdict.VACUOUS
-    with pytest.raises(RehearsalFailed):
-        fasm.rehearse(Scenario, inputs=[1, 2])
+    with pytest.raises(RehearsalFailed, match="VACUOUS") as caught:
+        fasm.rehearse(Scenario, inputs=[1])
+    assert caught.value.rehearsal.verdict is Verdict.VACUOUS
+
+
+def test_each_kind_of_operation_fails_in_every_way() -> None:
+    tried = set[tuple[str, Failure]]()
+
+    def make(scenario: Shop, store: Any) -> Any:
+        decide = store._plan
+
+        def note(number: int, name: str) -> Failure | None:
+            failure: Failure | None = decide(number, name)
+            if failure is not None:
+                tried.add((name, failure))
+            return failure
+
+        store._plan = note
+        execute = lambda action, attempt: scenario.execute(Rng(0), action)  # noqa: E731
+        return fasm.Runtime(Machine(), initial=Till, store=store, execute=execute, snapshot_every=10)
+
+    assert rehearsed(Shop, inputs=2, runtime=make).verdict is Verdict.PASSED
+    names = {name for name, _ in tried}
+    assert names >= {"open", "claim", "load", "commit", "claim_pending", "put_snapshot", "close"}
+    assert tried == {(name, failure) for name in names for failure in Failure}
+
+
+class NoSource:
+    """A scenario for inputs that are given."""
+
+    machine: Any = Machine()
+
+    def initial(self, rng: Rng) -> Till:
+        return Till()
+
+    def execute(self, rng: Rng, action: TrackedAction[int, int]) -> str:
+        return "paid"
+
+
+def test_given_inputs_need_no_source() -> None:
+    rehearsal = rehearsed(NoSource, inputs=[3])
+    assert (rehearsal.verdict, rehearsal.accepted) == (Verdict.PASSED, 1)
+    with pytest.raises(InvalidArgument, match="NoSource: has no @source"):
+        fasm.rehearse(NoSource, inputs=2)
+
+
+def test_a_source_may_be_async() -> None:
+    class Scenario(Lawless):
+        @fasm.source
+        async def pay(self, rng: Rng, state: Till) -> int:
+            return rng.randint(1, 9)
+
+    assert rehearsed(Scenario, inputs=1).accepted == 1
+
+
+def test_sources_that_all_decline_are_an_error_that_says_what_to_do() -> None:
+    class Scenario(Lawless):
+        @fasm.source
+        def pay(self, rng: Rng, state: Till) -> int | None:  # type: ignore[override]
+            return None
+
+    with pytest.raises(InvalidArgument, match="every source declines; give the inputs as a list"):
+        fasm.rehearse(Scenario, inputs=1)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_every_seed_that_simulate_takes_will_do(seed: int) -> None:
+    assert rehearsed(Lawless, inputs=1, seed=seed).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 0.5, None])
+def test_other_seeds_are_refused(seed: Any) -> None:
+    with pytest.raises(InvalidArgument, match="seed"):
+        fasm.rehearse(Shop, seed=seed)
+
+
+def test_a_handler_that_turns_the_loop_for_ever_is_stuck() -> None:
+    class Scenario(Lawless):
+        async def execute(self, rng: Rng, action: TrackedAction[int, int]) -> str:  # type: ignore[override]
+            while True:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    [problem] = rehearsed(Scenario, inputs=1).problems
+    assert problem.check == "stuck"
+    assert "while the clock stood still" in problem.message
+
+
+def test_a_handler_that_waits_for_a_thread_is_stuck_and_says_so() -> None:
+    class Scenario(Lawless):
+        async def execute(self, rng: Rng, action: TrackedAction[int, int]) -> str:  # type: ignore[override]
+            await asyncio.get_running_loop().create_future()
+            return "paid"
+
+    def make(scenario: Any, store: Any) -> Any:
+        execute = lambda action, attempt: scenario.execute(Rng(0), action)  # noqa: E731
+        return fasm.Runtime(Machine(), initial=Till, store=store, execute=execute, attempt_timeout_s=None)
+
+    [problem] = rehearsed(Scenario, inputs=1, runtime=make).problems
+    assert problem.check == "stuck"
+
+
+def test_a_state_that_is_a_transaction_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="AsyncCounterScenario: its state is a transaction"):
+        fasm.rehearse(AsyncCounterScenario)
 
 
 @pytest.mark.parametrize("inputs", [0, [], "ab"])
@@ -238,8 +205,6 @@ def test_inputs_that_are_none_are_refused(inputs: Any) -> None:
 
 
 def test_a_rehearsal_inside_a_loop_is_refused() -> None:
-    import asyncio
-
     async def main() -> Rehearsal:
         return fasm.rehearse(Shop)
 
@@ -254,5 +219,5 @@ def test_handlers_and_settings_of_ones_own_are_rehearsed() -> None:
 
         return fasm.Runtime(Machine(), initial=Till, store=store, execute=handler, snapshot_every=4)
 
-    rehearsal = fasm.rehearse(Shop, inputs=2, runtime=make)
+    rehearsal = fasm.rehearse(Shop, inputs=1, runtime=make)
     assert "upgrade" not in rehearsal.points

@@ -1,32 +1,30 @@
-"""One run: a client that wants its inputs done, processes that come and go, one world, one store."""
+"""One run: processes that come and go, or live beside each other; one client, one world, one store."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from fasm._native import Rng
-from fasm.errors import FasmError, QueueFull, RestoreError, RuntimeClosed, StoreError
-from fasm.rehearsal._loop import Death, Stuck, VirtualLoop
+from fasm.attempt import Attempt
+from fasm.errors import StoreError
+from fasm.rehearsal._client import INSTANCE, Client
+from fasm.rehearsal._loop import NOTHING_DUE, Death, Pause, Stuck, VirtualLoop
+from fasm.rehearsal._points import Halt, Point
 from fasm.rehearsal._store import Recorded, RehearsedStore
-from fasm.runtime import Receipt, Runtime
+from fasm.rehearsal._text import show, steady
+from fasm.runtime import Runtime
 from fasm.runtime._host import log
 from fasm.sim.plan import ScenarioPlan
-from fasm.stores import Failure
+from fasm.stores._tables import Instance
 
 Make = Callable[[Any, RehearsedStore], Runtime[Any, Any, Any, Any, Any, Any]]
 
-INSTANCE = "main"
 _LIMIT_S = 4 * 3_600.0
-_LONGEST_PAUSE_S = 600.0
-_COME_BACK = (StoreError, RestoreError, QueueFull, RuntimeClosed)
-"""Errors of a service that is not there at the moment."""
-_GRACE_S = 1.0
 _LONGEST_TRAVEL_S = 1.0
 _LIVES = 20
 
@@ -47,268 +45,286 @@ log.addFilter(_Divert())
 
 
 @dataclass(frozen=True)
-class Point:
-    """What goes wrong in a run.
+class Setting:
+    """What all runs of a rehearsal have in common.
 
     Attributes:
-        stage: The stage it belongs to.
-        words: Where it is, in words.
-        store: By process, counted from 1: the operation of the store that fails, and how.
-        world: By process: the execution at which it dies, and on which side of the effect.
-        close_after: The first process is shut down after so many inputs.
-        upgraded: Whether later processes run the next version of the machine.
+        plan: The scenario.
+        makes: Make the runtime of a process: of the first one, and of the next version of the machine.
+        inputs: What the client submits.
+        seed: All draws come from it.
+        serial: Whether the client waits until all is done before its next input.
     """
 
-    stage: str = "undisturbed"
-    words: str = "nothing fails"
-    store: Mapping[int, tuple[int, Failure]] = field(default_factory=dict[int, tuple[int, Failure]])
-    world: Mapping[int, tuple[int, Literal["before", "after"]]] = field(default_factory=dict)
-    close_after: int | None = None
-    upgraded: bool = False
-
-
-@dataclass
-class Sent:
-    """One input, and what its client was told."""
-
-    value: Any
-    key: str
-    receipt: Receipt | None = None
-    rejection: Exception | None = None
+    plan: ScenarioPlan
+    makes: tuple[Callable[..., Any], Callable[..., Any]]
+    inputs: list[Any]
+    seed: int
+    serial: bool
 
 
 @dataclass
 class Call:
-    """One execution in the world."""
+    """One execution in the world; `emission` is the revision that emitted the action."""
 
-    id: Any
+    id: str
+    emission: int | None
+    number: int
     key: str
-    process: int
-    answered: bool = False
-    result: Any = None
+
+
+@dataclass(eq=False)
+class Process:
+    """One process of a run.
+
+    Attributes:
+        open_at: The operations of its store until it was open.
+        closing_at: The operations of its store until it began to close.
+        halted: Why it stands still, or is cut off from the store; None while it is not.
+        since: When it began, in virtual seconds.
+    """
+
+    number: int
+    since: float
+    loop: VirtualLoop
+    store: RehearsedStore
+    tell: Callable[[str], None]
+    runtime: Any = None
+    open_at: int = 0
+    closing_at: int = 0
+    executions: int = 0
+    halted: Halt | None = None
+    halted_at: float = 0.0
+    lives: bool = True
+    main: asyncio.Task[None] = field(init=False)
+    left: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+    """What a death leaves is held: else it would be collected, and so run once more."""
 
 
 class Life:
-    """Everything that happens in one run, and the record of it."""
+    """Everything that happens in one run, and the record of it.
 
-    def __init__(
-        self, plan: ScenarioPlan, make: Make, next_make: Make, inputs: Any, seed: int, point: Point
-    ) -> None:
-        self.plan = plan
+    Attributes:
+        done: Whether all inputs are done and nothing is left but timers and dead actions.
+        state: The state at the end, encoded.
+        read_at: How many units were committed when it was read.
+    """
+
+    def __init__(self, setting: Setting, point: Point) -> None:
+        self.plan = setting.plan
+        self.setting = setting
         self.point = point
-        self.scenario = plan.factory()
-        self.seed = seed
-        self.tables = Recorded(f"{seed:032x}")
-        self.sent: list[Sent] = []
+        self.scenario = setting.plan.factory()
+        self.first: Any = None
+        self.now = 0.0
+        self.processes: list[Process] = []
+        self.client = Client(self, setting.inputs, setting.seed, serial=setting.serial)
+        self.tables = Recorded(f"{setting.seed % (1 << 128):032x}")
         self.calls: list[Call] = []
         self.story: list[str] = []
         self.problems: list[tuple[str, str]] = []
-        self.counts: dict[str, int] = {}
-        self.stores: list[RehearsedStore] = []
-        self.outstanding: list[int] = []
-        """How many actions were outstanding after each input."""
-        self.open_at: dict[int, int] = {}
-        self.closing_at: dict[int, int] = {}
-        self.state: Any = None
-        self.runtime: Any = None
-        self._makes = (make, next_make)
-        self._inputs = inputs
-        self._loop: VirtualLoop
-        self._rng = Rng(seed)
-        self._executions = 0
-        self._done = False
+        self.done = False
+        self.state: bytes = b""
+        self.read_at = 0
+        self._telling = True
 
-    def tell(self, line: str) -> None:
-        self.story.append(f"{self._loop.now:9.3f}  process {len(self.stores)}: {line}")
+    @property
+    def row(self) -> Instance | None:
+        """What the store holds of the instance."""
+        return self.tables.rows.get(INSTANCE)
+
+    def live_actions(self) -> list[str]:
+        """The ids that are outstanding in the store, but for timers and dead actions."""
+        rows = {} if self.row is None else self.row.outbox
+        return sorted(id for id, row in rows.items() if row.dead is None and row.kind != "Timer")
+
+    def counts(self, name: str) -> int:
+        """A counter of the runtimes, all processes together."""
+        return sum(process.runtime.counts.get(name, 0) for process in self.processes if process.runtime)
+
+    def fail(self, check: str, message: str) -> None:
+        """Notes what does not hold; the run ends."""
+        self.problems.append((check, message))
+
+    def end_with(self, state: bytes) -> None:
+        """Notes that all is done."""
+        self.state, self.read_at, self.done = state, len(self.tables.history), True
 
     # ---- processes ---------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Lets one process after the other live, until all is done."""
-        token = _story.set(self.tell)
-        loops: list[VirtualLoop] = []
-        now = 0.0
+        """Lets the processes live until all is done."""
         try:
-            while not self._done and not self.problems:
-                if len(self.stores) >= _LIVES:
-                    self.problems.append(("stuck", f"not done after {_LIVES} starts"))
-                    break
-                loops.append(VirtualLoop(now))
-                self._loop = loops[-1]
-                self._live()
-                now = self._loop.now + 1.0
+            self._begin()
+            while not self.problems and any(process.lives for process in self.processes):
+                self._wake()
+                cut_short = [self._turn(process) for process in self.processes if self._is_awake(process)]
+                if not any(cut_short):
+                    self._move_clock()
         finally:
-            for loop in loops:
-                loop.bury()
-            _story.reset(token)
+            self._telling = False
+            for process in self.processes:
+                process.loop.bury()
 
-    def _live(self) -> None:
-        number = len(self.stores) + 1
-        store = RehearsedStore(self.tables, self.point.store.get(number), self.tell)
-        self.stores.append(store)
-        self._executions = 0
-        try:
-            self._loop.run(self._process(store, number))
-        except Death:
-            self.tell("dies")
-            store.depart()
-        except Stuck as error:
-            self.problems.append(("stuck", str(error)))
-        except TimeoutError:
-            self.problems.append(("stuck", f"not done after {_LIMIT_S:g} s"))
-        self._add_counts()
+    def _is_awake(self, process: Process) -> bool:
+        return process.lives and not (process.halted is not None and process.halted.is_pause)
 
-    def _add_counts(self) -> None:
-        if self.runtime is not None:
-            for name, count in self.runtime.counts.items():
-                self.counts[name] = self.counts.get(name, 0) + count
-
-    async def _process(self, store: RehearsedStore, number: int) -> None:
-        if not hasattr(self, "first"):
-            first = self.scenario.initial(Rng(self.seed))
-            self.first = await first if hasattr(first, "__await__") else first
-        self.runtime = None
-        self.tell("starts")
-        made = self._makes[self.point.upgraded and number > 1](self.scenario, store)
-        host = made._host
-        host.jitter = Rng(self.seed + number).random
-        dispatcher = host.dispatcher
-        dispatcher._execute = self._travelling(dispatcher._execute, number)
-        self.runtime = made
-        try:
-            await made.__aenter__()
-        except StoreError as error:
-            self.tell(f"cannot start: {error}")
-            store.depart()
+    def _begin(self) -> None:
+        number = len(self.processes) + 1
+        if number > _LIVES:
+            self.fail("stuck", f"not done after {_LIVES} starts")
             return
-        self.open_at[number] = store.operations
-        async with asyncio.timeout(_LIMIT_S):
-            await self._serve(made, store, number)
+        loop = VirtualLoop(self.now)
 
-    async def _serve(self, runtime: Any, store: RehearsedStore, number: int) -> None:
-        while len(self.sent) < len(self._inputs) or self._waits():
-            if number == 1 and not self._waits() and self.point.close_after == len(self.sent):
-                self.tell("is shut down")
-                self.closing_at[number] = store.operations
-                await self._close(runtime, store)
-                return
-            if not self._waits():
-                await asyncio.sleep(self._rng.random())
-            await self._submit(runtime)
-            row = self.tables.rows.get(INSTANCE)
-            self.outstanding.append(0 if row is None else len(row.outbox))
-        await self._finish(runtime)
+        def tell(line: str) -> None:
+            if self._telling:
+                self.story.append(f"{loop.now:9.3f}  process {number}: {steady(line)}")
 
-    def _waits(self) -> bool:
-        last = self.sent[-1] if self.sent else None
-        return last is not None and last.receipt is None and last.rejection is None
+        process = Process(number, self.now, loop, RehearsedStore(self.tables, self.point, number, tell), tell)
+        if number == 2 and self.point.halt is not None:
+            process.store.on_operation = self._give_way
+        self.processes.append(process)
+        self.client.at = process
+        process.main = loop.create_task(self._live(process))
 
-    # ---- the client --------------------------------------------------------------------------------------
-
-    async def _submit(self, runtime: Any) -> None:
-        """Submits the next input until there is an answer, under a key of its own."""
-        if not self._waits():
-            index = len(self.sent)
-            make = self._inputs[index]
-            value = make(self.scenario, await self._look(runtime, deepcopy)) if callable(make) else make
-            self.sent.append(Sent(value, f"input-{index + 1}"))
-        sent, pause_s = self.sent[-1], 0.5
-        while self._waits():
-            self.tell(f"client submits {sent.value!r} under {sent.key}")
-            try:
-                receipt = await runtime.submit(sent.value, instance=INSTANCE, key=sent.key)
-                sent.receipt = receipt
-                self.tell(f"client is told: revision {receipt.revision}")
-                await self._hook("accepted", sent.value)
-            except _COME_BACK as error:
-                self.tell(f"client is told to come back: {error}")
-                pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
-                await asyncio.sleep(pause_s)
-            except Exception as error:
-                sent.rejection = error
-                self.tell(f"client is told: {type(error).__name__}: {error}")
-                if not isinstance(error, runtime._host.rejections):
-                    self.problems.append(("exception", f"{sent.value!r}: {type(error).__name__}: {error}"))
-                await self._hook("rejected", sent.value, error)
-        await self._check_laws(runtime, [law.name for law in self.plan.always])
-
-    async def _hook(self, name: str, *arguments: Any) -> None:
-        if name in self.plan.hooks:
-            found = getattr(self.scenario, name)(*arguments)
-            if hasattr(found, "__await__"):
-                await found
-
-    async def _look(self, runtime: Any, look: Callable[[Any], Any]) -> Any:
-        while True:
-            try:
-                return await runtime.read(look, instance=INSTANCE)
-            except _COME_BACK as error:
-                self.tell(f"the state cannot be read yet: {error}")
-                await asyncio.sleep(10.0)
-
-    async def _check_laws(self, runtime: Any, names: list[str]) -> None:
-        state = await self._look(runtime, deepcopy)
-        for name in names:
-            try:
-                held = getattr(self.scenario, name)(state)
-                if hasattr(held, "__await__"):
-                    held = await held
-                if held is False:
-                    raise AssertionError("it returned False")
-            except Exception as error:
-                self.problems.append((f"invariant:{name}", f"{type(error).__name__}: {error}"))
-
-    async def _finish(self, runtime: Any) -> None:
-        await self._hook("heal")
-        while True:
-            try:
-                await runtime.drain()
-                break
-            except FasmError as error:
-                self.tell(f"waits: {error}")
-                await asyncio.sleep(_LONGEST_PAUSE_S)
-        await self._check_laws(runtime, [law.name for law in self.plan.always] + list(self.plan.settled))
-        self.state = await self._look(runtime, lambda state: runtime._host.codecs.state.encode(state))
-        self.closing_at[len(self.stores)] = self.stores[-1].operations
-        self._done = True  # whatever the end of the process is like, all is durable
-        await self._close(runtime, self.stores[-1])
-
-    async def _close(self, runtime: Any, store: RehearsedStore) -> None:
+    def _turn(self, process: Process) -> bool:
+        """Lets a process do what it can do now. Answers whether it was cut short."""
         try:
-            await runtime.close(shutdown_s=_GRACE_S)
+            process.loop.turn()
+            if process.main.done():
+                self._end(process)
+                process.main.result()
+                return True
+            if process.store.is_cut and process.halted is None and self.point.halt is not None:
+                self._halt(process, self.point.halt)
+                return True
+        except Pause:
+            if process.number == 1 and self.point.halt is not None:
+                self._halt(process, self.point.halt)
+            return True
+        except Death:
+            process.tell("dies")
+            process.store.depart()
+            self._end(process)
+            return True
+        except Stuck as error:
+            self.fail("stuck", str(error))
+        return False
+
+    def _end(self, process: Process) -> None:
+        process.lives = False
+        process.left = asyncio.all_tasks(process.loop) | {process.main}
+        if not self.done and not any(other.lives for other in self.processes):
+            self.now += 1.0
+            self._begin()
+
+    def _move_clock(self) -> None:
+        lives = [process for process in self.processes if process.lives]
+        dues = [process.loop.due for process in lives if self._is_awake(process)]
+        times = [due for due in dues if due is not None]
+        halts = [(process.halted_at, process.halted) for process in lives if process.halted is not None]
+        times += [began + halt.lasts_s for began, halt in halts if halt.lasts_s is not None]
+        if lives and not times:
+            self.fail("stuck", NOTHING_DUE)
+        elif lives:
+            self.now = max(self.now, min(times))
+            if self.now - lives[-1].since > _LIMIT_S:
+                self.fail("stuck", f"not done after {_LIMIT_S:g} s")
+        for process in self.processes:
+            process.loop.now = self.now
+
+    async def _live(self, process: Process) -> None:
+        _story.set(process.tell)
+        if self.first is None:
+            first = self.scenario.initial(Rng(self.setting.seed))
+            self.first = await first if hasattr(first, "__await__") else first
+        process.tell("starts")
+        make = self.setting.makes[self.point.upgraded and process.number > 1]
+        runtime = process.runtime = make(self, process.store)
+        host = runtime._host
+        host.jitter = Rng(self.setting.seed + process.number).random
+        host.dispatcher._execute = self._travelling(host.dispatcher._execute, process)
+        try:
+            await runtime.__aenter__()
         except StoreError as error:
-            self.tell(f"ends with: {error}")
-            store.depart()
+            process.tell(f"cannot start: {error}")
+            process.store.depart()
+            return
+        process.open_at = process.store.operations
+        await self.client.serve(process)
+
+    # ---- two owners --------------------------------------------------------------------------------------
+
+    def other_than(self, process: Process) -> Process:
+        """The process that the client had better ask: not one that does not answer."""
+        others = [one for one in self.processes if one is not process and one.lives and one.halted is None]
+        return others[0] if others else process
+
+    def _halt(self, process: Process, halt: Halt) -> None:
+        process.halted, process.halted_at = halt, self.now
+        if halt.wake != "alone":
+            self._begin()
+
+    def _is_time(self, process: Process, halt: Halt) -> bool:
+        """Whether what a halted process sleeps through has happened."""
+        row = self.row
+        if self.done:
+            return True
+        if halt.lasts_s is not None:
+            return self.now >= process.halted_at + halt.lasts_s
+        if halt.wake == "done" or row is None or row.owner != self.processes[-1].store.owner:
+            return False
+        return halt.wake == "claimed" or any(entry.epoch == row.epoch for entry in row.log.values())
+
+    def _sleeper(self) -> Process | None:
+        """The process for which it is time to go on."""
+        for process in self.processes:
+            if process.halted is not None and self._is_time(process, process.halted):
+                return process
+        return None
+
+    def _give_way(self) -> None:
+        if self._sleeper() is not None:
+            raise Pause
+
+    def _wake(self) -> None:
+        process = self._sleeper()
+        if process is not None:
+            process.halted = None
+            process.tell("goes on")
+            process.loop.call_soon(process.store.heal)
 
     # ---- the world ---------------------------------------------------------------------------------------
 
-    def _travelling(self, execute: Any, number: int) -> Any:
+    def _travelling(self, execute: Any, process: Process) -> Any:
         """A handler whose request and answer take their time, and whose process may die on either side."""
 
         async def travelling(action: Any, attempt: Any) -> Any:
-            self._executions += 1
-            mine = self._executions
-            dies = self.point.world.get(number)
-            rng = Rng(self.seed * 1_000_003 + hash_of(attempt.key) + attempt.number)
+            process.executions += 1
+            mine = process.executions
+            dies = self.point.world.get(process.number)
+            name = process.runtime._host.codecs.encode_id(action.id)
+            row = None if self.row is None else self.row.outbox.get(name)
+            call = Call(name, None if row is None else row.revision, attempt.number, attempt.key)
+            rng = Rng(mix(self.setting.seed, self.point.timing, attempt))
             await asyncio.sleep(0.001 + rng.random() * _LONGEST_TRAVEL_S)
             if dies == (mine, "before"):
                 raise Death
-            self.tell(f"world executes {action.action!r}, id {action.id!r}, try {attempt.number}")
-            call = Call(action.id, attempt.key, number)
+            process.tell(f"world executes {show(action.action)}, id {show(action.id)}, try {attempt.number}")
             self.calls.append(call)
             result = execute(action, attempt)
             if hasattr(result, "__await__"):
                 result = await result
-            call.result, call.answered = result, True
             if dies == (mine, "after"):
                 raise Death
             await asyncio.sleep(rng.random() * _LONGEST_TRAVEL_S)
-            self.tell(f"world answers {result!r} for id {action.id!r}")
+            process.tell(f"world answers {show(result)} for id {show(action.id)}")
             return result
 
         return travelling
 
 
-def hash_of(text: str) -> int:
-    """A number from a text, the same in every process."""
-    return int.from_bytes(text.encode()[:6], "big")
+def mix(seed: int, timing: int, attempt: Attempt) -> int:
+    """A seed for the draws of one execution, the same in every process."""
+    of_effect = int.from_bytes(attempt.key.encode()[:6], "big")
+    return (seed * 1_000_003 + timing * 7_919 + of_effect + attempt.number) % (1 << 64)

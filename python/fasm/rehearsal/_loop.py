@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
 from typing import Any
 
 START_MS = 1_700_000_000_000
+_MOST_TURNS = 100_000
+"""So often may a loop turn without the clock moving: far more than any honest work needs."""
 
 
 class Stuck(AssertionError):
@@ -18,27 +19,57 @@ class Death(SystemExit):
     """Raised out of the loop where the process dies: nothing that was ready runs any more."""
 
 
+class Pause(SystemExit):
+    """Raised out of the loop where the process stands still: what was ready runs when the loop goes on."""
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     loop: VirtualLoop
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._turns = 0
+        self._turned_at = 0.0
+
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
+        loop = self.loop
         if ready or timeout == 0:
-            return ready
-        if timeout is None:
-            raise Stuck(
-                "nothing is ready and nothing is due; what needs a thread or a socket has no place here"
-            )
-        self.loop.now += timeout
+            self._count_turn()
+        elif loop.stepping:
+            loop.due = None if timeout is None else loop.now + timeout
+            loop.stop()
+        elif timeout is None:
+            raise Stuck(NOTHING_DUE)
+        else:
+            loop.now += timeout
         return ready
+
+    def _count_turn(self) -> None:
+        if self._turned_at != self.loop.now:
+            self._turned_at, self._turns = self.loop.now, 0
+        self._turns += 1
+        if self._turns > _MOST_TURNS:
+            self._turns = 0
+            raise Stuck(f"the loop turned {_MOST_TURNS:,} times while the clock stood still")
+
+
+NOTHING_DUE = "nothing is ready and nothing is due; what needs a thread or a socket has no place here"
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Only for what needs no thread and no socket, such as a `MemoryStore`."""
+    """Only for what needs no thread and no socket, such as a `MemoryStore`.
+
+    Attributes:
+        now: The time in seconds. Several loops have one clock where somebody sets it for all of them.
+        due: After `turn`: when something is due next; None where nothing is.
+        stepping: Whether `turn` is at work, which never moves the clock.
+    """
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
-        self._left: set[asyncio.Task[Any]] = set()
+        self.due: float | None = None
+        self.stepping = False
         selector = _JumpingSelector()
         super().__init__(selector)
         selector.loop = self
@@ -47,13 +78,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
-    def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Runs a process. What a death leaves is held: else it would be collected, and so run once more."""
-        task = self.create_task(main)
+    def turn(self) -> None:
+        """Runs what is ready or due now, until nothing is."""
+        self.stepping = True
         try:
-            self.run_until_complete(task)
+            self.run_forever()
         finally:
-            self._left = asyncio.all_tasks(self) | {task}
+            self.stepping = False
 
     def bury(self) -> None:
         """Ends what still runs, once nobody looks any more, so that no task is left to be reported."""
@@ -64,7 +95,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             try:
                 if tasks:
                     self.run_until_complete(asyncio.wait(tasks, timeout=60))
-            except (Stuck, Death, RuntimeError):
+            except (Stuck, Death, Pause, RuntimeError):
                 pass
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False  # type: ignore[attr-defined]

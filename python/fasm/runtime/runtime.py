@@ -320,6 +320,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             KeyReused: Another input came under this key before.
             QueueFull: Too many inputs wait, and `when_full` is "raise".
             NotOwner: Another process runs the instance.
+            CommitUnknown: Nobody can find out whether it is durable. Submit it again under the same key.
             StoreError: It could not be made durable. Nothing has happened.
             RuntimeClosed: The runtime is closed, or was closed before it was this input's turn.
             Exception: `stf` raised it: a bug of the machine. Nothing has happened.

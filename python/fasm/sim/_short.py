@@ -107,7 +107,10 @@ def _structured(value: Any, limits: _Limits) -> str:
         return "{" + _joined(pairs, len(value), limits.items) + "}"
     if not value and kind in (set, frozenset):
         return repr(value)
-    shown = [_show(item, inner) for item in _first(value, limits.items)]
+    if kind in (set, frozenset):  # their own order differs from process to process
+        shown = sorted(_show(item, inner) for item in value)[: limits.items]
+    else:
+        shown = [_show(item, inner) for item in _first(value, limits.items)]
     before, after = BRACKETS[kind]
     comma = "," if kind is tuple and len(value) == 1 else ""
     return before + _joined(shown, len(value), limits.items) + comma + after

@@ -77,11 +77,12 @@ class ScenarioPlan:
     recode: Callable[[Any], Any] | None
 
 
-def inspect_scenario(factory: Callable[[], Any]) -> ScenarioPlan:
+def inspect_scenario(factory: Callable[[], Any], *, needs_source: bool = True) -> ScenarioPlan:
     """Makes one scenario and looks at it.
 
     Args:
         factory: A class or a function without arguments.
+        needs_source: Whether inputs come from nowhere else.
 
     Returns:
         The plan. It holds no scenario.
@@ -103,7 +104,7 @@ def inspect_scenario(factory: Callable[[], Any]) -> ScenarioPlan:
         for method, mark in marks.items()
         if isinstance(mark, SourceMark)
     )
-    if not sources:
+    if not sources and needs_source:
         raise InvalidArgument(f"{name}: has no @source, so that nothing would ever happen")
     return ScenarioPlan(
         name=name,
