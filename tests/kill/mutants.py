@@ -17,7 +17,7 @@ from fasm.errors import RuntimeClosed
 from fasm.runtime._dispatch import Dispatcher
 from fasm.runtime._instance import Instance
 from fasm.runtime._jobs import InputJob
-from fasm.runtime._lease import Lease
+from fasm.runtime._members import Members
 from fasm.stores import Store, Transition, Unit
 from fasm.stores.postgres import _flush, _sql
 from tests.kill.shop import Orders, Refused
@@ -203,8 +203,8 @@ async def idle(*_: Any) -> None:
 
 
 def take_fences_down(_: Any) -> None:
-    """Lets a process write without a look at owner and epoch, and never ask whether it may."""
-    wraps(Lease, "_renew", lambda _: idle)(None)
+    """Lets a process write without a look at owner and epoch, and not care that its lease is lost."""
+    wraps(Members, "lose_all", lambda _: lambda self, error: None)(None)
     for module, name, fence, instead in (
         (_flush, "_MOVED", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
         (_flush, "_HELD", "AND i.epoch = u.epoch AND i.owner = $1", "AND $1::text IS NOT NULL"),
