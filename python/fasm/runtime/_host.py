@@ -20,6 +20,7 @@ from fasm.runtime.metrics import Metrics
 from fasm.stores import Store
 
 if TYPE_CHECKING:
+    from fasm.runtime._calls import Calls
     from fasm.runtime._checks import RoundTrips
     from fasm.runtime._dispatch import Dispatcher
     from fasm.runtime._instance import Instance
@@ -46,6 +47,7 @@ class Host:
     """
 
     dispatcher: Dispatcher
+    calls: Calls
     timetable: Timetable
     identity: str
     shut_out: Callable[[str], Awaitable[None]]

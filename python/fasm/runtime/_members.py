@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fasm.errors import CommitUnknown, Fenced, NotOwner, RuntimeClosed, StoreError
+from fasm.errors import (
+    CommitUnknown,
+    FasmError,
+    Fenced,
+    NotOwner,
+    RestoreError,
+    RuntimeClosed,
+    StoreCorrupt,
+    StoreError,
+)
+from fasm.runtime._calls import Calls
 from fasm.runtime._commits import Diverged, patiently
-from fasm.runtime._host import log
-from fasm.runtime._recovery import begin, recover
+from fasm.runtime._host import ENDS_THE_LOOP, log
+from fasm.runtime._recovery import begin, load, make
+from fasm.runtime._told import told
 from fasm.runtime.retry import Backoff
-from fasm.stores import Claim, Held
+from fasm.stores import Claim, Held, Loaded
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -22,6 +33,19 @@ __all__ = ["Members"]
 
 _BATCH = 256
 _BETWEEN_RESTARTS = Backoff(first_s=1.0, most_s=60.0)
+_PATIENCE_S = 1.0
+"""How long the instances of one batch are waited for before the next one is looked for."""
+
+
+class _Opening:
+    """An instance on its way: what others wait for, and the task that works on it."""
+
+    __slots__ = ("done", "name", "task")
+
+    def __init__(self, name: str, done: asyncio.Future[None]) -> None:
+        self.name = name
+        self.done = done
+        self.task: asyncio.Task[None] | None = None
 
 
 class Members:
@@ -30,11 +54,11 @@ class Members:
     def __init__(self) -> None:
         self._host: Host
         self._ready: dict[str, Instance] = {}
-        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._opening: dict[str, _Opening] = {}
         self._stopped: dict[str, BaseException] = {}
         self._failures: dict[str, int] = {}
         self._ending: dict[str, list[asyncio.Task[None]]] = {}
-        """Handlers of stopped instances that were cancelled and may not have ended yet."""
+        """Calls of handlers and of `restore` that were cancelled and may not have ended yet."""
         self._claiming: dict[str, asyncio.Lock] = {}
         """Of stopped instances that still wait for the answer to a claim, which would end a later one."""
         self._owner = ""
@@ -46,6 +70,12 @@ class Members:
         self._host = host
         host.shut_out = self._shut_out
         self._owner = host.store.owner
+        host.calls = Calls(host.loop, host.settings.restore_timeout_s, self._give_up)
+
+    @property
+    def opening(self) -> bool:
+        """Whether an instance is on its way."""
+        return bool(self._opening)
 
     @property
     def stopped(self) -> dict[str, BaseException]:
@@ -73,50 +103,136 @@ class Members:
         while (instance := self._ready.get(name)) is None:
             if name in self._stopped:
                 raise self._stopped[name]
-            task = self._opening.get(name)
-            if task is None:
-                task = self._opening[name] = self._host.start(self._open(name))
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                if not task.cancelled() or _is_cancelled():
-                    raise
-                raise RuntimeClosed("the runtime was closed before this was done") from None
+            opening = self._opening.get(name)
+            if opening is None:
+                opening = self._enter(name)
+                self._work_on(opening, self._open)
+            await asyncio.shield(opening.done)
         return instance
 
-    async def _open(self, name: str) -> None:
+    def _enter(self, name: str) -> _Opening:
+        opening = self._opening[name] = _Opening(name, self._host.loop.create_future())
+        return opening
+
+    def _leave(self, opening: _Opening, error: BaseException | None = None) -> None:
+        """Tells whoever waits that an instance is ready or stopped, or why it is neither."""
+        if opening.done.done():
+            return
+        del self._opening[opening.name]
+        if error is None:
+            opening.done.set_result(None)
+        else:
+            opening.done.set_exception(error)
+            opening.done.exception()  # seen, for there may be nobody who waits
+        self._host.on_progress()
+
+    def _work_on(self, opening: _Opening, work: Callable[[_Opening], Awaitable[None]]) -> None:
+        opening.task = self._host.start(self._bring(opening, work))
+        opening.task.add_done_callback(_see)
+
+    async def _bring(self, opening: _Opening, work: Callable[[_Opening], Awaitable[None]]) -> None:
+        """Works on an instance in a task of its own: what does not end there holds up nothing else."""
         try:
-            if ending := self._ending.pop(name, None):
-                await asyncio.wait(ending)  # an id is never executed twice at once
-            await self._await_claims(name)
-            while True:
-                losses = self._losses
-                [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
-                self._note_owner()
-                if losses == self._losses:  # else the claim may be one of the lease that was lost
-                    break
-            if isinstance(claim, Held):
-                raise NotOwner(claim.owner, name)
-            await self._recover([claim], losses)
-        finally:
-            del self._opening[name]
+            await work(opening)
+        except BaseException as error:
+            self._leave(opening, error)
+            if isinstance(error, ENDS_THE_LOOP):
+                raise
+        self._leave(opening)
+
+    async def _open(self, opening: _Opening) -> None:
+        name = opening.name
+        await self._await_ending(name)
+        await self._await_claims(name)
+        while True:
+            losses = self._losses
+            [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
+            self._note_owner()
+            if losses == self._losses:  # else the claim may be one of the lease that was lost
+                break
+        if isinstance(claim, Held):
+            raise NotOwner(claim.owner, name)
+        [loaded] = await load(self._host, [claim])
+        await self._make(opening, claim, loaded, losses)
+
+    async def _await_ending(self, name: str) -> None:
+        """Waits for calls that were cancelled: an id is never executed twice at once.
+
+        Raises:
+            FasmError: They do not end.
+        """
+        if ending := self._ending.pop(name, None):
+            _, left = await asyncio.wait(ending, timeout=self._host.settings.restore_timeout_s)
+            if left:
+                self._ending[name] = list(left)
+                raise FasmError(f"{len(left)} calls of its code do not end, though they were cancelled")
+
+    async def _make(
+        self, opening: _Opening, claim: Claim, loaded: Loaded | StoreCorrupt, losses: int
+    ) -> None:
+        """Makes a claimed instance ready, or lists why it is not."""
+        try:
+            instance = await make(self._host, claim, loaded)
+        except ENDS_THE_LOOP:
+            raise
+        except BaseException as error:
+            if self._is_wanted(opening, losses):
+                why = error if isinstance(error, Exception) else RestoreError(f"it raised {told(error)}")
+                self._fail(opening.name, why)
+            return
+        if not self._is_wanted(opening, losses):
+            return
+        self._stopped.pop(claim.instance, None)
+        self._failures.pop(claim.instance, None)
+        self._ready[claim.instance] = instance
+        begin(instance)
+
+    def _is_wanted(self, opening: _Opening, losses: int) -> bool:
+        """Whether it was not given up, and the lease not lost: else whoever wants it claims it anew."""
+        return not opening.done.done() and losses == self._losses
+
+    def _give_up(self, instance: Instance, error: RestoreError) -> None:
+        """Lets go of an instance whose code does not return."""
+        opening = self._opening.get(instance.name)
+        if opening is None or opening.task is None:
+            return  # its state is being rebuilt after a rollback, from what has been replayed before
+        opening.task.cancel()
+        self._ending[instance.name] = [opening.task]
+        self._fail(instance.name, error)
+        self._leave(opening)
 
     async def open_pending(self) -> None:
-        """Makes all instances ready that have work in the outbox and no owner."""
+        """Makes all instances ready that have work in the outbox and no owner.
+
+        Returns when they run or are stopped; what takes longer than its code may goes on behind our back.
+        """
+        unfinished = set[asyncio.Future[None]]()
         while not self._host.closing:
             await self._await_claims(*self._claiming)
             claims, losses = await self._claim_pending()
             claims = [claim for claim in claims if claim.instance not in self._opening]
             if not claims:
-                return
-            task = self._host.start(self._recover(claims, losses))
-            names = [claim.instance for claim in claims]
-            self._opening.update(dict.fromkeys(names, task))
-            try:
-                await task
-            finally:
-                for name in names:
-                    del self._opening[name]
+                break
+            unfinished |= await self._open_all(claims, losses)
+            _, unfinished = await asyncio.wait(unfinished, timeout=_PATIENCE_S)
+        if unfinished:
+            _, unfinished = await asyncio.wait(unfinished, timeout=self._host.settings.restore_timeout_s)
+        if unfinished:
+            log.warning("%d instances are not ready yet; the others run", len(unfinished))
+
+    async def _open_all(self, claims: list[Claim], losses: int) -> set[asyncio.Future[None]]:
+        openings = [self._enter(claim.instance) for claim in claims]
+        try:
+            rows = await load(self._host, claims)
+        except BaseException as error:
+            why = error if isinstance(error, Exception) else RuntimeClosed("the runtime was closed")
+            for opening in openings:
+                self._leave(opening, why)
+            raise
+        for opening, claim, loaded in zip(openings, claims, rows, strict=True):
+            if not opening.done.done():
+                self._work_on(opening, partial(self._make, claim=claim, loaded=loaded, losses=losses))
+        return {opening.done for opening in openings}
 
     async def _claim_pending(self) -> tuple[list[Claim], int]:
         """Claims what has work and no owner. Where an answer was lost, what it said is found out.
@@ -154,19 +270,6 @@ class Members:
             names += [name for name in ours if not any(name in those for those in known)]
         found = await patiently(self._host, partial(store.claim, names)) if names else []
         return [claim for claim in found if isinstance(claim, Claim)]
-
-    async def _recover(self, claims: list[Claim], losses: int) -> None:
-        made = await recover(self._host, claims)
-        if losses != self._losses:
-            return  # the lease was lost meanwhile: whoever wants them claims them anew
-        for claim, instance in zip(claims, made, strict=True):
-            if isinstance(instance, Exception):
-                self._fail(claim.instance, instance)
-            else:
-                self._stopped.pop(claim.instance, None)
-                self._failures.pop(claim.instance, None)
-                self._ready[claim.instance] = instance
-                begin(instance)
 
     # ---- stopping ----------------------------------------------------------------------------------------
 
@@ -206,16 +309,17 @@ class Members:
     def _try_again(self, name: str) -> None:
         if name in self._stopped and name not in self._opening and not self._host.closing:
             del self._stopped[name]
-            self._opening[name] = self._host.start(self._open_alone(name))
+            self._work_on(self._enter(name), self._open_again)
 
-    async def _open_alone(self, name: str) -> None:
+    async def _open_again(self, opening: _Opening) -> None:
         """As `_open`, with nobody to tell."""
         try:
-            await self._open(name)
+            await self._open(opening)
         except NotOwner:
             pass
-        except StoreError as error:
-            self._fail(name, error)
+        except Exception as error:
+            if not opening.done.done():
+                self._fail(opening.name, error)
 
     async def _await_claims(self, *names: str) -> None:
         """Waits for claims of stopped instances."""
@@ -260,16 +364,21 @@ class Members:
 
     async def halt(self, grace_s: float) -> None:
         """Ends all work on instances."""
-        opening = set(self._opening.values())
-        for task in opening:
+        openings = list(self._opening.values())
+        for opening in openings:
+            self._leave(opening, RuntimeClosed("the runtime was closed before the instance was ready"))
+        tasks = [opening.task for opening in openings if opening.task is not None]
+        for task in tasks:
             task.cancel()
-        if opening:
-            await asyncio.wait(opening)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            if late:
+                log.error("%d instances do not stop to start when they are cancelled", len(late))
         if self._ready:
             await asyncio.gather(*[instance.halt(grace_s) for instance in self._ready.values()])
 
 
-def _is_cancelled() -> bool:
-    """Whether somebody has cancelled the task that asks, and not just what it waits for."""
-    asker = asyncio.current_task()
-    return asker is not None and asker.cancelling() > 0
+def _see(task: asyncio.Task[None]) -> None:
+    """Takes note of an error that the loop has let out already, so that it is not told twice."""
+    if not task.cancelled():
+        task.exception()

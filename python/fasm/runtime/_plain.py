@@ -81,7 +81,10 @@ class PlainKeeper:
         try:
             returned = host.stf(self.state, host.codecs.decode_event(data, at), host.new_actions())
             if hasattr(returned, "__await__"):
-                returned = await returned
+                what = f"stf, for the input of revision {revision} in the log,"
+                returned = await host.calls.wait(self._instance, what, returned)
+        except RestoreError:
+            raise
         except Exception as error:
             raise StoreCorrupt(
                 f"instance {name!r}: the transition to revision {revision} was accepted once and now raises "
@@ -99,7 +102,7 @@ class PlainKeeper:
         try:
             returned = self._host.restore(self.state, actions)
             if hasattr(returned, "__await__"):
-                await returned
+                await self._host.calls.wait(self._instance, "restore", returned)
         except FasmError:
             raise
         except Exception as error:

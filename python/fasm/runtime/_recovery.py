@@ -17,7 +17,7 @@ from fasm.stores import Claim, Emission, Loaded, OutboxRow, Unit
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
 
-__all__ = ["begin", "recover"]
+__all__ = ["begin", "load", "make"]
 
 
 @dataclass
@@ -30,26 +30,21 @@ class _Found:
     only_in_restore: list[str] = field(default_factory=list)
 
 
-async def recover(host: Host, claims: list[Claim]) -> list[Instance | Exception]:
-    """Makes claimed instances ready, each for itself; answers in the order asked.
-
-    An instance that cannot be made ready is answered by its error, and nothing was written for it.
-    """
+async def load(host: Host, claims: list[Claim]) -> list[Loaded | StoreCorrupt]:
+    """Reads claimed instances; answers in the order asked."""
     names = [claim.instance for claim in claims]
     needs_tail = not hasattr(host.store, "begin")
-    rows = await patiently(host, lambda: host.store.load(names, tail=needs_tail))
-    made: list[Instance | Exception] = []
-    for claim, loaded in zip(claims, rows, strict=True):
-        try:
-            if isinstance(loaded, StoreCorrupt):
-                raise loaded
-            made.append(await _make(host, claim, loaded))
-        except Exception as error:
-            made.append(error)
-    return made
+    return await patiently(host, lambda: host.store.load(names, tail=needs_tail))
 
 
-async def _make(host: Host, claim: Claim, loaded: Loaded) -> Instance:
+async def make(host: Host, claim: Claim, loaded: Loaded | StoreCorrupt) -> Instance:
+    """Makes a claimed instance ready.
+
+    Raises:
+        BaseException: Why it cannot be. Nothing was written for it.
+    """
+    if isinstance(loaded, StoreCorrupt):
+        raise loaded
     instance = Instance(host, claim.instance, claim.epoch)
     instance.revision, instance.at = loaded.revision, loaded.at
     await instance.keeper.load(loaded)

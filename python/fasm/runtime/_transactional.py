@@ -60,7 +60,7 @@ class TransactionalKeeper:
             try:
                 returned = self._host.restore(transaction.state, actions)
                 if hasattr(returned, "__await__"):
-                    await returned
+                    await self._host.calls.wait(self._instance, "restore", returned)
             except FasmError:
                 raise
             except Exception as error:

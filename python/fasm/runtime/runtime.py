@@ -37,6 +37,7 @@ from fasm.runtime._letters import dead_letters, revive
 from fasm.runtime._members import Members
 from fasm.runtime._pruning import Pruning
 from fasm.runtime._settings import Settings, WhenFull
+from fasm.runtime._waiting import Waiters, uncancelled
 from fasm.runtime.codec import CodecFactory
 from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import MachineTypes, machine_types
@@ -95,6 +96,9 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         handlers: How many handlers run at the same time.
         slow_stf_s: From how many seconds on a transition is reported as slow.
         shutdown_s: How long handlers may go on when the runtime is closed, in seconds.
+        restore_timeout_s: How long `restore`, or `stf` for an input that is replayed at the start of an
+            instance, may wait for something, in seconds; then the instance is stopped and tried again. None
+            for ever.
         metrics: Where numbers go. None: counted in memory, see `counts`.
         jitter: Gives random numbers from 0 to 1, for the waits between tries.
 
@@ -149,6 +153,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         handlers: int = 1_000,
         slow_stf_s: float = 0.1,
         shutdown_s: float = 30.0,
+        restore_timeout_s: float | None = 30.0,
         metrics: Metrics | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -165,6 +170,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             handlers=handlers,
             slow_stf_s=slow_stf_s,
             shutdown_s=shutdown_s,
+            restore_timeout_s=restore_timeout_s,
         )
         check_machine(machine)
         check_functions(
@@ -173,7 +179,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         )  # fmt: skip
         self._counting = CountingMetrics()
         self._members = Members()
-        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waiters = Waiters()
         self._open = False
         transactional = hasattr(store, "begin")
         types = types or machine_types(machine)
@@ -188,7 +194,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             settings=settings,
             metrics=self._counting if metrics is None else GuardedMetrics(metrics),
             jitter=jitter if jitter is random.random else guarded_jitter(jitter),
-            on_progress=self._note_progress,
+            on_progress=self._waiters.look,
             on_stop=self._members.note_stop,
         )
         self._check(types, execute, transactional)
@@ -274,11 +280,11 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
         try:
             async with asyncio.timeout(limit_s):
-                await self._until(self._is_quiet)
+                await self._waiters.until(self._is_quiet)
         except TimeoutError:
             log.warning("after %g s, %d handlers are stopped", limit_s, self._host.dispatcher.running)
         finally:
-            await _uncancelled(self._host.start(self._halt()))
+            await uncancelled(self._host.start(self._halt()))
 
     async def _halt(self) -> None:
         host = self._host
@@ -287,14 +293,13 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             await host.dispatcher.halt(_WORK_ENDS_S)
             await self._members.halt(_WORK_ENDS_S)
             await host.finish(_WORK_ENDS_S)
+            host.calls.close()
             await self._lease.end()
             await self._pruning.end()
             host.timetable.close()
         finally:
             await host.store.close()
-            for _, turn in self._waiters:  # what did not come to rest never will
-                if not turn.done():
-                    turn.set_exception(RuntimeClosed("the runtime was closed before this was so"))
+            self._waiters.give_up(lambda: RuntimeClosed("the runtime was closed before this was so"))
 
     def _is_quiet(self) -> bool:
         """Whether no handler runs and no input waits."""
@@ -410,7 +415,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             FasmError: An instance is stopped, so that this may never be: see `stopped`.
             RuntimeClosed: The runtime was closed before.
         """
-        await self._until(self._is_drained)
+        await self._waiters.until(self._is_drained)
 
     def _is_drained(self) -> bool:
         stopped = self.stopped
@@ -419,6 +424,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         if stopped:
             name, error = next(iter(stopped.items()))
             raise FasmError(f"{len(stopped)} instances are stopped, such as {name!r}: {error}") from error
+        if self._members.opening:
+            return False
         return self._host.dispatcher.at_rest and all(one.at_rest for one in self._members.ready())
 
     # ---- what people look at -----------------------------------------------------------------------------
@@ -459,39 +466,3 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         """
         self._require_open()
         await self._members.restart(check_text("instance", instance))
-
-    # ---- waiting -----------------------------------------------------------------------------------------
-
-    async def _until(self, is_so: Callable[[], bool]) -> None:
-        if not is_so():
-            turn = self._host.loop.create_future()
-            self._waiters.append((is_so, turn))
-            await turn
-
-    def _note_progress(self) -> None:
-        if not self._waiters:
-            return
-        left = []
-        for is_so, turn in self._waiters:
-            try:
-                if turn.done() or not is_so():
-                    left.append((is_so, turn))
-                else:
-                    turn.set_result(None)
-            except FasmError as error:
-                turn.set_exception(error)
-        self._waiters = [(is_so, turn) for is_so, turn in left if not turn.done()]
-
-
-async def _uncancelled(task: asyncio.Task[None]) -> None:
-    """Waits for a task to its end; a cancellation meanwhile is passed on only then."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if not task.done():
-                cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
