@@ -14,6 +14,7 @@ from typing import Any
 
 from fasm import Receipt, Runtime
 from fasm.errors import RuntimeClosed
+from fasm.runtime import _commits, _transactional
 from fasm.runtime._dispatch import Dispatcher
 from fasm.runtime._instance import Instance
 from fasm.runtime._jobs import InputJob
@@ -112,6 +113,17 @@ def wraps(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[Any],
             getattr(owner, name).is_mutant = True
 
     return mutate
+
+
+async def believe(host: Any, instance: Any, unit: Unit) -> bool:
+    """Takes a commit whose answer was lost for done."""
+    await _commits.reclaim(host, instance, unit.epoch)
+    return True
+
+
+def believes_lost_answers(_: Any) -> None:
+    for module in (_commits, _transactional):
+        setattr(module, "was_written", believe)  # noqa: B010 - a function is replaced
 
 
 def twice(execute: Any) -> Any:
@@ -253,6 +265,9 @@ MUTATIONS: dict[str, Callable[[Any], None]] = {
     "loses-letters": changes(without_letters),
     "buries-at-the-end": wraps(Dispatcher, "halt", buries_first),
     "refuses-what-it-took": wraps(Runtime, "submit", refuses_what_it_took),
+    # 8: of a commit whose answer is lost, the outcome is looked up
+    # (That none is done twice instead shows a rehearsal: here, few answers are lost after the commit.)
+    "believes-lost-answers": believes_lost_answers,
     # 9: whoever lost the lease writes nothing
     UNFENCED: take_fences_down,
 }

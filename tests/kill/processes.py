@@ -13,7 +13,7 @@ from tests.kill.compare import compare, lines
 from tests.kill.witness import Witness
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from tests.kill.mutants import DISPATCHES_EARLY, MUTATIONS, UNFENCED
 from tests.kill.test_kill import campaign
 
+BELIEVES = "believes-lost-answers"
 NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
 KILLED = r"Lost: caller \d sent (\d+) after \1"
 CAUGHT = {
@@ -63,12 +64,15 @@ def test_a_broken_promise_is_caught(mutant: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.timeout(900)
-def test_an_early_answer_is_seen_on_postgres_too(postgres_dsn: str) -> None:
-    place = ("--store", "postgres", "--dsn", postgres_dsn)
-    done = campaign(100, "--check-every", "3", "--mutant", "acknowledges-early", *place)
+@pytest.mark.parametrize(("mutant", "deed"), [("acknowledges-early", "kill"), (BELIEVES, "cut")])
+def test_an_answer_that_is_not_true_is_seen_on_postgres_too(
+    postgres_dsn: str, mutant: str, deed: str
+) -> None:
+    place = ("--store", "postgres", "--dsn", postgres_dsn, "--deeds", deed)
+    done = campaign(200, "--check-every", "3", "--mutant", mutant, *place)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(CAUGHT["acknowledges-early"], done.stderr), done.stderr
+    assert re.search(CAUGHT["acknowledges-early"] + "|Lost: caller", done.stderr), done.stderr
 
 
 def test_every_mutant_is_to_be_caught() -> None:
-    assert {*CAUGHT, UNFENCED} == {*MUTATIONS}  # that one in `test_paused`
+    assert {*CAUGHT, BELIEVES, UNFENCED} == {*MUTATIONS}  # that last one in `test_paused`

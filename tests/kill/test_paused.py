@@ -14,10 +14,10 @@ import pytest
 from fasm.stores import Claim, Loaded, OutboxRow, PostgresStore
 from tests.kill.compare import FENCED, Wrong
 from tests.kill.mutants import UNFENCED
-from tests.kill.processes import at_rest, child, until_acknowledged
+from tests.kill.processes import PATIENCE_S, at_rest, child, until_acknowledged
 from tests.kill.witness import Witness
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(2 * PATIENCE_S)]
 
 NAMES = {"plain": [f"shop-{number}" for number in range(3)], "tables": ["shop-0"]}
 MACHINES = {"plain": "Orders", "tables": "TableOrders"}
@@ -25,7 +25,7 @@ MACHINES = {"plain": "Orders", "tables": "TableOrders"}
 
 async def claim_all(store: PostgresStore, names: list[str]) -> None:
     """Waits until the lease of the sleeper is over."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not all(isinstance(claim, Claim) for claim in await store.claim(names)):
         assert time.monotonic() < deadline, "the lease of a process that stands still does not end"
         await asyncio.sleep(0.05)
@@ -49,7 +49,7 @@ async def wake_while_another_owns_all(
         await claim_all(store, names)
         before = await content(store, names)
         sleeper.send_signal(signal.SIGCONT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             noticed = False
             while not noticed:
                 noticed = has_noticed()

@@ -15,11 +15,12 @@ from fasm.errors import StoreCorrupt, StoreError
 from tests.kill import faults
 from tests.kill.compare import compare
 from tests.kill.load import Caller, Running, Scene, opened, to_rest
-from tests.kill.processes import at_rest, child, until, until_acknowledged
+from tests.kill.processes import PATIENCE_S, at_rest, child, until, until_acknowledged
 from tests.kill.scenes import scene
 from tests.kill.shop import Shop
 from tests.kill.witness import Witness
 
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
 NAMES = [f"shop-{number}" for number in range(3)]
 
 
@@ -52,7 +53,7 @@ async def until_it_fails(caller: Caller) -> StoreError:
 
 
 async def until_it_goes_again(caller: Caller) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return await caller.submit()
