@@ -40,7 +40,7 @@ WRONG = {
     "a misspelled scenario": ("simulate MODULE:BankScenari", "BankScenari, did you mean 'BankScenario'?"),
     "no scenario": ("simulate MODULE:Payments", "Payments: has no attribute `machine`"),
     "a module for a scenario": ("simulate MODULE:fasm", "expected a scenario class or a factory"),
-    "a machine that breaks the rules": ("simulate lists.py:S", "expected the bare input"),
+    "a law of numbers": ("simulate lists.py:S", "law law returned 1, expected None, True or False"),
     "no file": ("replay absent.json", "repro: cannot read absent.json"),
     "a file of another kind": ("replay raises.py", "raises.py is no stored failure"),
     "an output without test": ("repro STORED -o x.py", "--output: .* so it needs --as-pytest"),
@@ -72,7 +72,7 @@ def write_modules(project: Project) -> None:
         "not-one.py": "",
         "lists.py": (
             f"import fasm\nfrom {project.name} import BankScenario\n\n"
-            "class S(BankScenario):\n    def pay(self, rng, state):\n        return fasm.Normal(1)\n"
+            "class S(BankScenario):\n    @fasm.always\n    def law(self, state):\n        return 1\n"
         ),
     }
     for name, text in texts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -172,3 +173,42 @@ def test_the_right_one_passes(row: Row) -> None:
 def test_the_first_state_breaks_a_law_at_step_0() -> None:
     report = fasm.simulate(shop(initial=starts_wrong), seeds=1, steps=10, faults=Faults(), check=False)
     assert (report.failures[0].step, report.steps) == (0, 0)
+
+
+HUGE = 10_000_000
+
+
+@pytest.mark.parametrize("error", [AssertionError, ValueError, KeyError])
+def test_a_message_of_any_length_is_kept_short_and_says_what_was_cut(error: type[Exception]) -> None:
+    def few(self: Any, state: Any) -> None:
+        if state.next_id > 3:
+            raise error("x" * HUGE)
+
+    report = fasm.simulate(shop(few=fasm.always(few)), seeds=3, faults=Faults(), check=False)
+    message = report.failures[0].message
+    assert re.search(r"x{3,990}\.\.\. \(9,99\d,\d{3} more characters\)", message)
+    assert "test_invariant.py" in message
+    assert len(message) < 4_500
+    assert len(str(report)) < 30_000
+    assert len(report.to_json()) < 60_000
+
+
+def test_messages_that_differ_where_they_are_cut_are_of_one_group() -> None:
+    def few(self: Any, state: Any) -> None:
+        assert state.next_id < 3, "x" * (5_000 + state.total) + str(state.next_id)
+
+    scenario = shop(few=fasm.always(few))
+    report = fasm.simulate(scenario, seeds=9, faults=Faults(), check=False, max_failures=2)
+    assert [(failure.law, failure.count) for failure in report.failures] == [("invariant:few", 9)]
+
+
+@pytest.mark.parametrize("text", ["caf\ud800", "\udcff", "\ud83d and \ude00"])
+def test_half_a_surrogate_pair_is_shown_by_its_number(text: str) -> None:
+    def few(self: Any, state: Any) -> None:
+        assert state.next_id < 3, text
+
+    report = fasm.simulate(shop(few=fasm.always(few)), seeds=2, faults=Faults(), check=False)
+    shown = text.encode("ascii", "backslashreplace").decode()
+    assert shown in report.failures[0].message
+    assert shown in report.to_json().replace("\\\\", "\\")
+    str(report).encode()

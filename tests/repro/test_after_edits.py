@@ -9,6 +9,7 @@ import pytest
 
 import fasm
 from fasm import Verdict
+from fasm.cli import main
 from fasm.errors import InvalidArgument, ReplayDiverged, SimulationFailed, StoreBusy
 from tests.repro.project import FIX, Project
 
@@ -78,7 +79,7 @@ def test_another_scenario_can_be_named(project: Project) -> None:
     stored = project.store()
     project.edit("class BankScenario", "class Renamed")
     project.edit("return BankScenario()", "return Renamed()")
-    with pytest.raises(InvalidArgument, match="no class that module"):
+    with pytest.raises(InvalidArgument, match="BankScenario is not there"):
         fasm.replay(stored)
     assert fasm.replay(stored, scenario=project.module().Renamed, check=False).ended == "reproduced"
     assert fasm.replay(stored, scenario=project.module().make, check=False).ended == "reproduced"
@@ -241,3 +242,21 @@ def test_an_injected_error_from_elsewhere_is_not_looked_for(project: Project) ->
         fasm.replay(stored)
     faults = fasm.Faults(error=Elsewhere)
     assert fasm.simulate(project.scenario, check=False, faults=faults).ended == "stored"
+
+
+def test_a_scenario_that_was_renamed_is_named_by_its_new_name(project: Project) -> None:
+    stored = project.store()
+    project.write(project.source.replace("BankScenario", "LedgerScenario"))
+    with pytest.raises(InvalidArgument) as caught:
+        fasm.replay(stored)
+    assert f"{project.name}:BankScenario is not there" in str(caught.value)
+    advice = f"--target {project.name}:LedgerScenario"
+    assert str(caught.value).endswith(advice)
+    assert main(["replay", str(stored), *advice.split()]) == 1
+
+
+def test_without_any_scenario_in_the_module_there_is_no_name_to_advise(project: Project) -> None:
+    stored = project.store()
+    project.write("")
+    with pytest.raises(InvalidArgument, match=r"is not there .* name the scenario: --target module:Name"):
+        fasm.replay(stored)

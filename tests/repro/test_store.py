@@ -188,3 +188,14 @@ def run(*arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_file_may_be_read_by_whom_the_umask_lets(project: Project, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        stored = project.store()
+    finally:
+        os.umask(before)
+    assert stored.stat().st_mode & 0o777 == mode
+    assert [path.name for path in stored.parent.iterdir()] == [stored.name]

@@ -165,3 +165,16 @@ def test_ctrl_c_while_shrinking_saves_and_prints_the_best_so_far(project: Projec
     assert json.loads(stored.read_text())["law"] == "invariant:never_negative"
     project.edit(interrupt, "    def initial(self, rng):\n")
     assert fasm.replay(stored, check=False).ended == "reproduced"
+
+
+@pytest.mark.parametrize("name", ["仕組み", "Größe", "_", "é" * 90, "Z" * 300])
+def test_a_scenario_of_any_name_is_replayed_first_and_put_away(project: Project, name: str) -> None:
+    project.write(project.source + f"\n\nclass {name}(BankScenario):\n    pass\n")
+    scenario = getattr(project.module(), name)
+    stored = fasm.simulate(scenario, check=False).failures[0].repro
+    assert fasm.simulate(scenario, check=False, seeds=1, steps=5).ended == "stored"
+    project.edit(*FIX)
+    report = fasm.simulate(getattr(project.module(), name), check=False, seeds=1, steps=5)
+    assert report.verdict is Verdict.PASSED
+    assert report.notes[0].startswith("fixed: ")
+    assert not Path(stored or "").exists()

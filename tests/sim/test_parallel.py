@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from fasm.examples.payments import PaymentsScenario
 from tests.examples.broken_payments import GivesUpScenario
 from tests.examples.faults import HEAVY
 from tests.sim.desk import CALM, ONCE, Desk, Notes, only, run_one
+from tests.sim.test_exits import environment
 from tests.sim.test_suspensions import WaitsNotes
 
 STILL: dict[str, Any] = {"laws": ONCE, "shrink_replays": 30, "faults": HEAVY}
@@ -143,3 +148,66 @@ def test_simulate_works_off_the_main_thread() -> None:
     thread.start()
     thread.join()
     assert reports[0].verdict is Verdict.PASSED
+
+
+GUARDED = """
+import fasm, sys
+from fasm.errors import InvalidArgument
+from fasm.examples.counter import CounterScenario
+
+def attempt(**options):
+    try:
+        print(fasm.simulate(Late, seeds=2, steps=5, jobs=2, **options).verdict.name)
+    except InvalidArgument as error:
+        print(error)
+
+if __name__ == "__main__":
+    class Late(CounterScenario):
+        pass
+
+    class LateError(fasm.errors.StoreBusy):
+        pass
+
+    attempt()
+    Late = CounterScenario
+    attempt(faults=fasm.Faults(error=LateError))
+    attempt()
+"""
+
+UNGUARDED = """
+import fasm
+from fasm.examples.counter import CounterScenario
+fasm.simulate(CounterScenario, seeds=2, steps=5, jobs=2)
+"""
+
+
+def script(directory: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (directory / "script.py").write_text(text)
+    command = [sys.executable, str(directory / "script.py")]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+
+
+def test_what_workers_cannot_import_is_refused_by_name(tmp_path: Path) -> None:
+    late, late_error, fine = script(tmp_path, GUARDED).stdout.splitlines()
+    assert "jobs: the scenario cannot be sent to another process" in late
+    assert "Late" in late
+    assert "outside of `if __name__" in late
+    assert "LateError" in late_error
+    assert fine == "PASSED"
+
+
+def test_a_script_that_its_own_workers_run_again_is_told_so(tmp_path: Path) -> None:
+    ran = script(tmp_path, UNGUARDED)
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith("fasm.errors.InvalidArgument: jobs: a worker process ended without an answer")
+    assert "below `if __name__" in last
+
+
+class Ends(Notes):
+    def execute(self, rng: Any, action: Any) -> Any:
+        os._exit(3)
+
+
+def test_a_scenario_that_ends_its_worker_is_told_so() -> None:
+    with pytest.raises(InvalidArgument, match="or the scenario ended the process, which jobs=1 would show"):
+        simulate(Ends, seeds=2, steps=20, jobs=2, faults=CALM, laws=ONCE)

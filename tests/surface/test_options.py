@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -55,6 +56,28 @@ def test_good_values_come_back_as_they_were() -> None:
 )
 def test_seeds_are_a_number_or_taken_as_given(seeds: Any, runs: list[int]) -> None:
     assert list(checked(seeds=seeds).seeds) == runs
+
+
+@pytest.mark.parametrize(
+    ("seeds", "first"),
+    [
+        (range(2**63 - 1), 0),
+        (range(2**63 + 1), 0),
+        (range(2**70), 0),
+        (range(2**64 - 1, -1, -1), 2**64 - 1),
+        (range(2**63, 2**64), 2**63),
+    ],
+)
+def test_a_range_may_be_longer_than_anything_can_be_counted(seeds: range, first: int) -> None:
+    given = checked(seeds=seeds).seeds
+    assert next(iter(given)) == first
+    assert not isinstance(given, Sized) or len(given) == 2**63 - 1
+
+
+@pytest.mark.parametrize("seeds", [range(-1, 5), range(5, -2, -1), range(2**64 - 1, 2**70)])
+def test_a_range_that_leaves_the_seeds_is_refused_where_it_does(seeds: range) -> None:
+    with pytest.raises(InvalidArgument, match="expected an int from 0 to"):
+        list(itertools.islice(check_seeds(seeds), 9))
 
 
 def test_endless_seeds_are_read_as_they_are_needed() -> None:

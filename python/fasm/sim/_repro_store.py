@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -37,25 +37,31 @@ def save(repro: Repro, directory: Path) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / _file_name(repro)
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=".tmp")
+    # Not a file of `tempfile`: nobody else may read those, and this one is for the team.
+    temporary = directory / f".{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(to_text(repro))
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 
 
 def _file_name(repro: Repro) -> str:
     law = repro.law.removeprefix("invariant:")
-    words = (_word(repro.target.rpartition(":")[2]), _word(law), _word(repro.kind))
+    words = (_scenario_word(repro.target), _word(law), _word(repro.kind))
     group = "\0".join((repro.path or "", repro.target, repro.law, repro.kind))
     # The words are for people; the digest tells apart what they do not.
     return (
         "-".join((*filter(None, words), hashlib.blake2b(group.encode(), digest_size=4).hexdigest())) + ".json"
     )
+
+
+def _scenario_word(target: str) -> str:
+    """Gives what the names of a scenario's files begin with: plain letters, which its own name may lack."""
+    return _word(target.rpartition(":")[2]) or "scenario"
 
 
 def _word(text: str) -> str:
@@ -80,7 +86,7 @@ def read(path: Path) -> Repro:
 
 def list_stored(directory: Path, target: str) -> Iterator[tuple[Path, Repro | InvalidArgument]]:
     """Gives what is stored for scenarios of this name, in order; what cannot be read comes as its error."""
-    for path in sorted(directory.glob(f"{_word(target.rpartition(':')[2])}-*.json")):
+    for path in sorted(directory.glob(f"{_scenario_word(target)}-*.json")):
         try:
             yield path, read(path)
         except InvalidArgument as error:

@@ -138,13 +138,31 @@ def import_stored(name: str, path: str | None) -> type[Any]:
         )
     found: Any = import_from(root, module_name, file)
     for part in qualname.split("."):
-        found = getattr(found, part, None)
+        outer, found = found, getattr(found, part, None)
+        if found is None:
+            raise InvalidArgument(f"target: {name} is not there (any more); {_instead(outer, module_name)}")
         if not isinstance(found, type) or found.__module__ != module_name:
             raise InvalidArgument(f"target: {name} is no class that module {module_name} defines; {advice}")
-    if not all(callable(getattr(found, method, None)) for method in ("initial", "execute")):
+    if not _is_scenario(found):
         raise InvalidArgument(f"target: {name} is no scenario: it has no methods initial and execute")
     scenario: type[Any] = found
     return scenario
+
+
+def _is_scenario(found: object) -> bool:
+    return all(callable(getattr(found, method, None)) for method in ("initial", "execute"))
+
+
+def _instead(place: object, module_name: str) -> str:
+    """Says what to name instead of a scenario that has gone, which was renamed perhaps."""
+    known = [
+        value.__qualname__
+        for value in vars(place).values()
+        if isinstance(value, type) and value.__module__ == module_name and _is_scenario(value)
+    ]
+    if not known:
+        return "name the scenario: --target module:Name"
+    return "if it was renamed, name it: " + " or ".join(f"--target {module_name}:{one}" for one in known)
 
 
 def _file_of(root: Path, module_name: str) -> Path | None:

@@ -7,19 +7,32 @@ import multiprocessing
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
 from fasm.errors import InvalidArgument
 from fasm.sim._collect import Totals, totals_of
+from fasm.sim._describe import describe
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan, inspect_scenario
 
+_NOT_SENT: Final = "cannot be sent to another process"
+_CURE: Final = (
+    'define it at the top level of a module, outside of `if __name__ == "__main__":`, or use jobs=1'
+)
+_NO_ANSWER: Final = (
+    "a worker process ended without an answer; "
+    'a script must call simulate below `if __name__ == "__main__":`, for workers run the rest of it again; '
+    "or the scenario ended the process, which jobs=1 would show"
+)
+
 CHUNK_SEEDS: Final = 16
 """Seeds that a worker gets at a time."""
+
+Work = tuple[Callable[[], Any], SimulateOptions]
 
 Segment = tuple[Totals, Broken | None, str]
 """Some seeds in order: their counts, what the last of them broke, why it ended."""
@@ -29,9 +42,9 @@ def run_in_workers(
     plan: ScenarioPlan, options: SimulateOptions, budget_left: Callable[[], float | None]
 ) -> Iterator[Segment]:
     """Gives the outcome of all seeds in order, in segments that end where a seed breaks a law."""
-    if not isinstance(options.executor, ThreadPoolExecutor):
-        _require_importable(plan)
-    plain = replace(options, executor=None, progress=None, seeds=())
+    plain = (plan.factory, replace(options, executor=None, progress=None, seeds=()))
+    is_here = isinstance(options.executor, ThreadPoolExecutor)
+    work = plain if is_here else _packed(plan, plain)
     seeds = iter(options.seeds)
     chunks = iter(lambda: list(itertools.islice(seeds, CHUNK_SEEDS)), [])
     with ExitStack() as stack:
@@ -44,20 +57,21 @@ def run_in_workers(
         running: deque[Future[list[Segment]]] = deque()
         try:
             for chunk in chunks:
-                running.append(pool.submit(run_chunk, plan.factory, plain, chunk, budget_left()))
+                running.append(pool.submit(run_chunk, work, chunk, budget_left()))
                 if len(running) > 2 * options.jobs:
                     yield from running.popleft().result()
             while running:
                 yield from running.popleft().result()
+        except BrokenExecutor as error:
+            raise InvalidArgument(f"jobs: {_NO_ANSWER} ({error})") from error
         finally:
             for future in running:
                 future.cancel()
 
 
-def run_chunk(
-    factory: Callable[[], Any], options: SimulateOptions, seeds: list[int], budget_s: float | None
-) -> list[Segment]:
+def run_chunk(work: Work | bytes, seeds: list[int], budget_s: float | None) -> list[Segment]:
     """Runs some seeds, in a worker."""
+    factory, options = _unpacked(work) if isinstance(work, bytes) else work
     plan = inspect_scenario(factory)
     segments: list[Segment] = []
     left = deque(seeds)
@@ -80,11 +94,17 @@ def _run_segment(
     return totals, broken and replace(broken, cause=None), ended
 
 
-def _require_importable(plan: ScenarioPlan) -> None:
+def _packed(plan: ScenarioPlan, work: Work) -> bytes:
+    """Packs it for another process. Not left to the pool, whose workers die of what they cannot unpack."""
     try:
-        pickle.dumps(plan.factory)
+        return pickle.dumps(work)
     except Exception as error:
-        raise InvalidArgument(
-            f"jobs: {plan.name} cannot be sent to another process ({error}); "
-            "define the scenario at the top level of a module, or use jobs=1"
-        ) from error
+        raise InvalidArgument(f"jobs: {plan.name} {_NOT_SENT} ({error}); {_CURE}") from error
+
+
+def _unpacked(work: bytes) -> Work:
+    try:
+        unpacked: Work = pickle.loads(work)
+    except Exception as error:
+        raise InvalidArgument(f"jobs: the scenario {_NOT_SENT} ({describe(error)}); {_CURE}") from error
+    return unpacked

@@ -174,13 +174,18 @@ def _mark(decorator: str, method: object, mark: Mark) -> Any:
         raise InvalidArgument(
             f"{decorator}: {_check.short(method)} is marked already; a method is one thing only"
         )
-    setattr(method, MARK, mark)
+    try:
+        setattr(method, MARK, mark)
+    except (AttributeError, TypeError) as error:
+        raise _wrong(decorator, method) from error
     return method
 
 
 def _given(decorator: str, method: object) -> object:
-    if not callable(method):
-        raise _check.invalid(
-            f"{decorator}", method, f"a method; write @{decorator} or @{decorator}(name=value)"
-        )
+    if not callable(method) or isinstance(method, type):
+        raise _wrong(decorator, method)
     return method
+
+
+def _wrong(decorator: str, given: object) -> InvalidArgument:
+    return _check.invalid(decorator, given, f"a method; write @{decorator} or @{decorator}(name=value)")

@@ -88,7 +88,13 @@ def check_seeds(seeds: int | Iterable[int]) -> Iterable[int]:
         return range(_check.integer("seeds", seeds, at_least=1))
     if isinstance(seeds, (str, bytes)) or not isinstance(seeds, Iterable):
         raise _check.invalid("seeds", seeds, "an int of at least 1 or an iterable of ints")
-    if isinstance(seeds, range) and len(seeds) > 0 and min(seeds) >= 0 and max(seeds) < SEED_LIMIT:
+    # A range beyond that has no `len`; it is read like any other iterable.
+    if (
+        isinstance(seeds, range)
+        and seeds
+        and min(seeds[0], seeds[-1]) >= 0
+        and max(seeds[0], seeds[-1]) < _check.MOST
+    ):
         return seeds
     checked = _each_seed(seeds)
     first = next(checked, None)
