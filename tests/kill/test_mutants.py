@@ -43,7 +43,7 @@ CAUGHT = {
     "buries-at-the-end": "the process ended",
     "refuses-what-it-took": "was refused by the runtime, and yet it had happened",
 }
-IMPATIENT = ("--patience-s", "5")
+IMPATIENT = ("--patience-s", "3")
 OPTIONS = {
     "keeps-outbox": IMPATIENT,
     "blocks-repeats": IMPATIENT,
