@@ -202,14 +202,22 @@ def test_a_dead_letter_stays_dead_over_a_restart_and_can_be_forgotten() -> None:
     assert len(world.calls) == 1
 
 
-def test_a_permanent_error_ends_the_tries_at_once() -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("account closed", ": account closed"),
+        (KeyError("card"), ": KeyError: 'card'"),
+        (OSError(), ": OSError: "),
+    ],
+)
+def test_a_permanent_error_ends_the_tries_at_once_and_is_named(error: object, told: str) -> None:
     async def main() -> None:
-        world = World(fails(99, Permanent("account closed")))
+        world = World(fails(99, Permanent(error)))
         async with bank(world=world) as runtime:
             await runtime.submit(Pay(5))
             await runtime.drain()
             [letter] = await runtime.dead_letters()
-            assert "account closed" in letter.reason
+            assert letter.reason.endswith(told)
         assert len(world.calls) == 1
 
     run(main())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fasm._check import number
+from fasm.runtime._told import told
 
 __all__ = ["Backoff", "Permanent", "Retry"]
 
@@ -54,7 +55,7 @@ class Permanent(Exception):
         self.error: object = error
 
     def __str__(self) -> str:
-        return str(self.error)
+        return told(self.error) if isinstance(self.error, BaseException) else str(self.error)
 
 
 @dataclass(frozen=True, slots=True)
