@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.kill.world import ANSWERED, HOPELESS, UNTAKEN
 
-FENCED = "another process took it over"
+FENCED = "not run here any more"
 EXPECTED = re.compile(rf"is a dead letter: (.*: {HOPELESS}$|{UNTAKEN})")
 OF_SERVERS = re.compile(rf"{FENCED}|: stopped: (Diverged|StoreBusy|StoreConflict|StoreError|CommitUnknown): ")
 """Errors that a runtime may report where the server is cut off or shared."""

@@ -40,7 +40,7 @@ def test_what_is_right_passes(tmp_path: Path) -> None:
 
 
 def test_who_shares_a_server_may_be_fenced(tmp_path: Path) -> None:
-    log = "ERROR:fasm.runtime:instance shop-0: another process took it over: epoch 1\n"
+    log = "ERROR:fasm.runtime:instance shop-0: not run here any more: epoch 1\n"
     assert compared(tmp_path, is_shared=True, log=log) == {"orders": 2, "fenced": 1}
     with pytest.raises(Wrong, match="the runtime reports"):
         compared(tmp_path, log=log)

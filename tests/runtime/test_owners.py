@@ -169,7 +169,7 @@ def test_a_process_that_lost_its_lease_is_fenced_and_stops_that_instance(
 
     with caplog.at_level(logging.ERROR):
         run(main())
-    assert "another process took it over" in caplog.text
+    assert "instance main: not run here any more: " in caplog.text
 
 
 def test_a_fenced_process_can_run_other_instances_and_win_this_one_back() -> None:

@@ -22,6 +22,7 @@ from tests.runtime.bank import (
     Charged,
     Gate,
     Pay,
+    Payments,
     Poor,
     World,
     bank,
@@ -253,3 +254,28 @@ run(main())
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("where", ["handler", "stf"])
+def test_the_span_of_what_ends_the_process_is_told_too(
+    spans: InMemorySpanExporter, ends: type[BaseException], where: str
+) -> None:
+    def leave(*_: object) -> Any:
+        raise ends
+
+    class Leaving(Payments):
+        def take(self, state: Any, value: Any, actions: Any) -> None:
+            if where == "stf":
+                leave()
+            super().take(state, value, actions)
+
+    async def main() -> None:
+        async with bank(world=World(leave), machine=Leaving()) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.drain()
+
+    with pytest.raises(ends):
+        run(main())
+    [span] = named(spans, "Payments Charge" if where == "handler" else "Payments transition")
+    assert span.status.status_code is StatusCode.ERROR

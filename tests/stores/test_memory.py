@@ -159,7 +159,11 @@ def test_a_lease_outlives_its_process_and_ends_by_the_clock() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [({"clock": 5}, "clock"), ({"lease_s": 0}, "lease_s"), ({"lease_s": "x"}, "lease_s")],
+    [
+        ({"clock": 5}, "clock"),
+        ({"lease_s": 0.29}, "lease_s"),
+        ({"lease_s": "x"}, "lease_s"),
+    ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidArgument, match=f"^{named}: got"):

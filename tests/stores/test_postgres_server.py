@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 import pytest
@@ -384,3 +384,26 @@ def test_settings_of_the_server_may_be_given_but_not_those_that_consistency_rest
 def test_options_that_cannot_be_passed_on_are_refused(options: Any) -> None:
     with pytest.raises(InvalidArgument, match="options: got"):
         PostgresStore("postgresql://localhost/x", options=options)
+
+
+@pytest.mark.parametrize("named", ["", "dsn", "options"])
+def test_connections_have_a_name_and_that_of_the_user_where_there_is_one(
+    postgres_dsn: str, postgres_schema: str, named: str
+) -> None:
+    async def main() -> None:
+        mine = f"mine of {postgres_schema}"
+        options = {"server_settings": {"application_name": mine}} if named == "options" else None
+        dsn = f"{postgres_dsn}?application_name={quote(mine)}" if named == "dsn" else postgres_dsn
+        async with opened(PostgresStore(dsn, schema=postgres_schema, options=options)) as store:
+            await fill(store)
+            statement = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE query LIKE $1"
+            found = await sql(postgres_dsn, statement, f"%{postgres_schema}%fasm_%")
+            assert [row[0] for row in found] == [mine if named else "fasm"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("lease_s", [0, 0.01, 0.29, float("nan")])
+def test_a_lease_too_short_to_be_renewed_is_refused(lease_s: float) -> None:
+    with pytest.raises(InvalidArgument, match=r"lease_s: got .*, expected a number from 0\.3 to 86400"):
+        PostgresStore("postgresql://nowhere", lease_s=lease_s)

@@ -399,3 +399,24 @@ def test_a_clock_that_gives_no_time_makes_no_file(tmp_path: Path, now: Any) -> N
 
     asyncio.run(main())
     assert not (tmp_path / "app.db").exists()
+
+
+def test_a_file_with_hard_links_is_refused_by_whichever_name_and_not_called_damaged(tmp_path: Path) -> None:
+    async def main() -> None:
+        path, other = tmp_path / "app.db", tmp_path / "other.db"
+        async with opened(SqliteStore(path)) as store:
+            await fill(store)
+            other.hardlink_to(path)
+            for machine in (MACHINE, None):  # to run it, to look into it
+                with pytest.raises(StoreError, match=r"other\.db has 2 names") as caught:
+                    await SqliteStore(other).open(machine)
+                assert "damaged" not in str(caught.value)
+        with pytest.raises(StoreError, match=r"app\.db has 2 names \(hard links\).*Remove the other names"):
+            await SqliteStore(path).open(MACHINE)
+        async with opened(SqliteStore(path), None):
+            pass
+        other.unlink()
+        async with opened(SqliteStore(path)) as store:
+            assert (await load(store)).revision == 3
+
+    asyncio.run(main())

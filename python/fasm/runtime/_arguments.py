@@ -26,9 +26,6 @@ __all__ = [
 
 _STORE = "a store, such as SqliteStore(path), PostgresStore(dsn) or MemoryStore()"
 
-_LONGEST = 1_000
-"""Bytes. PostgreSQL cannot keep much more of a name and a key, or a name and an id, in one index row."""
-
 
 def check_machine(machine: object) -> None:
     """Refuses what has no `stf` and `restore`."""
@@ -96,8 +93,8 @@ def check_text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise invalid(name, value, "a text that is not empty")
     _check.text(name, value)
-    if len(value) > _LONGEST or len(value.encode()) > _LONGEST:
-        raise invalid(name, value, f"a text of at most {_LONGEST:,} bytes")
+    if len(value.encode()) > _check.LONGEST:
+        raise invalid(name, value, f"a text of at most {_check.LONGEST:,} bytes")
     return value
 
 

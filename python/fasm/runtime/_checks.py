@@ -17,7 +17,7 @@ _EARNED_PER_VALUE = 1
 """Bytes. A value of 100 bytes is checked on every 100th occasion, one of 10 kB on every 10,000th: the work
 per occasion is the same for all, and depends on numbers and sizes alone, never on the clock."""
 
-_EARNED_PER_REJECTION = 4_096
+_EARNED_PER_LOOK = 4_096
 
 
 class _Role:
@@ -85,9 +85,9 @@ class RoundTrips:
             if not _same(value, back):
                 raise InvalidArgument(f"the id is not the same after decoding: {describe(value, back)}")
 
-    def rejection_due(self, size: int) -> bool:
-        """Whether the state, of this size when encoded, is compared after this rejection."""
-        self._earned += _EARNED_PER_REJECTION
+    def look_due(self, size: int) -> bool:
+        """Whether the state, of this size when encoded, is compared after this rejection or read."""
+        self._earned += _EARNED_PER_LOOK
         if self._earned < size:
             return False
         self._earned = 0

@@ -7,6 +7,7 @@ from typing import Any, Never
 
 import orjson
 
+from fasm._check import invalid
 from fasm._native import Normal, TrackedActionCompleted
 from fasm.errors import InvalidArgument, StoreCorrupt
 from fasm.runtime._annotations import members
@@ -14,6 +15,7 @@ from fasm.runtime._tagged import TaggedCodec
 from fasm.runtime.codec import Codec, CodecFactory
 from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import MachineTypes
+from fasm.stores._check import LONGEST
 
 __all__ = ["MachineCodecs", "Upgrades", "check_upgrades"]
 
@@ -45,11 +47,14 @@ class MachineCodecs:
         """The id as canonical JSON.
 
         Raises:
-            InvalidArgument: It is not of the annotated type.
+            InvalidArgument: It is not of the annotated type, or too long for an index.
         """
         if self._id is None:
             raise InvalidArgument(f"a tracked action has the id {id!r}, but the machine names no type of ids")
-        return self._id.encode_canonical(id)
+        text = self._id.encode_canonical(id)
+        if len(text) * 4 > LONGEST and len(text.encode()) > LONGEST:
+            raise invalid("id", id, f"one of at most {LONGEST:,} bytes as JSON; it is kept with each action")
+        return text
 
     def decode_id(self, text: str) -> Any:
         if self._id is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasm._native import Fired, TrackedAction
 from fasm.attempt import Attempt
-from fasm.runtime._host import ENDS_THE_LOOP, Host, log
+from fasm.runtime._host import ENDS_THE_LOOP, Host, ends_the_loop, log
 from fasm.runtime._jobs import ResultJob
 from fasm.runtime._outbox import Pending
 from fasm.runtime._told import told
@@ -188,8 +188,11 @@ class Dispatcher:
                 raise NoAnswer
             data = host.codecs.result.encode(result)
             host.checks.result(result, data)
-        except ENDS_THE_LOOP:
+        except ENDS_THE_LOOP as ending:
+            if scope is not None:
+                scope.end(ending)
             self._end(pending)
+            ends_the_loop()
             raise
         except BaseException as raised:
             error = raised
@@ -271,6 +274,7 @@ class Dispatcher:
                     pending.instance.put(ResultJob(pending, result, data))
                     return
             except ENDS_THE_LOOP:
+                ends_the_loop()
                 raise
             except BaseException as second:
                 if self._host.halted:
@@ -306,6 +310,7 @@ class Dispatcher:
                 async with asyncio.timeout(self._host.settings.attempt_timeout_s):
                     await returned
         except ENDS_THE_LOOP:
+            ends_the_loop()
             raise
         except BaseException as error:
             if self._host.halted:

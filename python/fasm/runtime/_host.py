@@ -26,12 +26,24 @@ if TYPE_CHECKING:
     from fasm.runtime._instance import Instance
     from fasm.runtime._tracing import Tracing
 
-__all__ = ["ENDS_THE_LOOP", "Host", "log"]
+__all__ = ["ENDS_THE_LOOP", "Host", "ends_the_loop", "log"]
 
 log = logging.getLogger("fasm.runtime")
 
 ENDS_THE_LOOP = (KeyboardInterrupt, SystemExit)
 """What asyncio lets through a task, out of the loop. All else is an outcome of what was tried."""
+
+
+def ends_the_loop() -> None:
+    """Says that the present task ends with such an error: the loop lets it out, so it is told already."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(_see)
+
+
+def _see(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 class Host:

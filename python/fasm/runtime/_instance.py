@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fasm._native import Normal, TrackedActionCompleted
 from fasm.errors import FasmError, Fenced, InvalidArgument, KeyReused, QueueFull, RuntimeClosed, StoreError
 from fasm.runtime._commits import Diverged, keep_up, patiently
-from fasm.runtime._host import ENDS_THE_LOOP, log
+from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
 from fasm.runtime._outbox import Outbox, Pending
 from fasm.runtime._plain import PlainKeeper
@@ -156,6 +156,7 @@ class Instance:
         except BaseException as error:
             self.stop(error)
             if isinstance(error, ENDS_THE_LOOP):
+                ends_the_loop()
                 raise
         finally:
             self._task = None
@@ -253,11 +254,11 @@ class Instance:
             if key is not None:
                 self.keys.pop(key, None)
 
-    def _outcome(self, error: BaseException) -> BaseException:
+    def _outcome(self, error: BaseException, who: str = "stf") -> BaseException:
         """What the caller gets. A cancellation that is not the caller's own would end its task in silence."""
         if not isinstance(error, asyncio.CancelledError) or self.host.closing:
             return error
-        found = FasmError("stf was cancelled, by itself or with its task; nothing has happened")
+        found = FasmError(f"{who} was cancelled, by itself or with its task; nothing has happened")
         found.__cause__ = error
         return found
 
@@ -440,8 +441,10 @@ class Instance:
         try:
             look = job.look
             found = await (self.keeper.copy() if look is None else self.keeper.read(look))
-        except Exception as error:
-            job.fail(error)
+        except BaseException as error:
+            job.fail(self._outcome(error, "the reader"))
+            if self._ends_work(error):
+                raise
         else:
             if not job.answer.done():
                 job.answer.set_result(found)

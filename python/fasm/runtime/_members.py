@@ -19,7 +19,7 @@ from fasm.errors import (
 )
 from fasm.runtime._calls import Calls
 from fasm.runtime._commits import Diverged, patiently
-from fasm.runtime._host import ENDS_THE_LOOP, log
+from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._recovery import begin, load, make
 from fasm.runtime._told import told
 from fasm.runtime.retry import Backoff
@@ -128,7 +128,6 @@ class Members:
 
     def _work_on(self, opening: _Opening, work: Callable[[_Opening], Awaitable[None]]) -> None:
         opening.task = self._host.start(self._bring(opening, work))
-        opening.task.add_done_callback(_see)
 
     async def _bring(self, opening: _Opening, work: Callable[[_Opening], Awaitable[None]]) -> None:
         """Works on an instance in a task of its own: what does not end there holds up nothing else."""
@@ -137,6 +136,7 @@ class Members:
         except BaseException as error:
             self._leave(opening, error)
             if isinstance(error, ENDS_THE_LOOP):
+                ends_the_loop()
                 raise
         self._leave(opening)
 
@@ -291,7 +291,7 @@ class Members:
         host.metrics.add("stopped")
         if isinstance(error, Fenced):
             host.metrics.add("fenced")
-            log.error("instance %s: another process took it over: %s", name, error, extra=host.extra(name))
+            log.error("instance %s: not run here any more: %s", name, error, extra=host.extra(name))
             return
         log.error(
             "instance %s: stopped: %s: %s",
@@ -376,9 +376,3 @@ class Members:
                 log.error("%d instances do not stop to start when they are cancelled", len(late))
         if self._ready:
             await asyncio.gather(*[instance.halt(grace_s) for instance in self._ready.values()])
-
-
-def _see(task: asyncio.Task[None]) -> None:
-    """Takes note of an error that the loop has let out already, so that it is not told twice."""
-    if not task.cancelled():
-        task.exception()

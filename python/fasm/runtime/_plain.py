@@ -42,6 +42,8 @@ class PlainKeeper:
         """The state at the present revision, encoded; None where the last unit stored no snapshot."""
         self._snapshot_due = 1
         """The revision from which on a unit stores a snapshot."""
+        self._size = 0
+        """Of the state when it was last encoded."""
 
     # ---- loading -----------------------------------------------------------------------------------------
 
@@ -64,6 +66,7 @@ class PlainKeeper:
         for row in loaded.tail:
             await self._replay(row.revision, row.version, row.input, row.at)
         self._committed = host.codecs.state.encode(self.state)
+        self._size = len(self._committed)
 
     def _initial(self) -> Any:
         if self._host.initial is None:
@@ -161,6 +164,7 @@ class PlainKeeper:
         instance.apply(plan, event.at)
         if snapshot is not None:
             self._snapshot_due = instance.revision + host.settings.snapshot_every
+            self._size = len(snapshot)
         return None
 
     def _next_state(self, returned: Any) -> Any:
@@ -200,22 +204,28 @@ class PlainKeeper:
     def _is_intact(self) -> bool:
         """Whether a rejection left the state as it was, as far as this is worth a look."""
         committed, host = self._committed, self._host
-        if committed is None or not host.checks.rejection_due(len(committed)):
+        if committed is None or not host.checks.look_due(len(committed)):
             return True
-        try:
-            now = host.codecs.state.encode(self.state)
-        except InvalidArgument:
-            now = b""
-        if now == committed:
+        changed = self._changed(committed)
+        if changed is None:
             return True
         host.metrics.add("atomicity")
         log.error(
             "instance %s: a rejected transition changed the state, which is rebuilt: %s",
             self._instance.name,
-            describe(host.codecs.state.decode(committed), self.state),
+            changed,
             extra=host.extra(self._instance.name),
         )
         return False
+
+    def _changed(self, before: bytes) -> str | None:
+        """Where the state is not what was encoded before; None if it is."""
+        codec = self._host.codecs.state
+        try:
+            now = codec.encode(self.state)
+        except InvalidArgument:
+            now = b""
+        return None if now == before else describe(codec.decode(before), self.state)
 
     async def _rollback(self) -> None:
         """Makes the state the committed one again, from its encoded form or else from the store."""
@@ -234,9 +244,21 @@ class PlainKeeper:
     # ---- reading -----------------------------------------------------------------------------------------
 
     async def read(self, look: Callable[[Any], Any]) -> Any:
-        """Runs a function on the state, between two units."""
-        found = look(self.state)
-        return await found if hasattr(found, "__await__") else found
+        """Runs a function on the state, between two units.
+
+        Raises:
+            InvalidArgument: It changed the state, as far as this is worth a look. What it did is undone.
+        """
+        host, before = self._host, b""
+        if host.checks.look_due(self._size):
+            before = self._committed or host.codecs.state.encode(self.state)
+        try:
+            found = look(self.state)
+            return await found if hasattr(found, "__await__") else found
+        finally:
+            if before and (changed := self._changed(before)) is not None:
+                await self._rollback()
+                raise InvalidArgument(f"look: changed the state, which it may only read; undone: {changed}")
 
     async def copy(self) -> Any:
         """The committed state, again."""

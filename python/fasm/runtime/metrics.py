@@ -21,7 +21,7 @@ class Metrics(Protocol):
     - `untracked`, `untracked_failed`: untracked actions dispatched, and those whose observer raised
     - `outbox_only`, `restore_only`: ids on which `restore` and the outbox disagree at a start
     - `atomicity`: rejected transitions that had changed the state; `slow_stf`: transitions over the limit
-    - `stopped`, `fenced`: instances that stopped, and those among them that another process took over
+    - `stopped`, `fenced`: instances that stopped, and those among them that this process no longer owns
     - `commit_retries`, `commit_unknown`: commits repeated because the store was busy, or of unknown outcome
 
     Distributions, by name: `commit_s` (seconds from the end of `stf` until the unit was durable).

@@ -394,10 +394,13 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         """Runs a function on the state of an instance, between two transitions and without a copy.
 
         Args:
-            look: Reads the state; must not change or keep it. May be async where the state is a transaction.
+            look: Reads the state; must not change it, nor keep any part of it that can be changed. That it
+                changes nothing is checked each time while the state takes at most 4,096 bytes, a larger one
+                as much more rarely. May be async where the state is a transaction.
             instance: The instance.
 
         Raises:
+            InvalidArgument: `look` changed the state. What it did is undone.
             NotOwner: Another process runs the instance.
             RuntimeClosed: The runtime is closed.
             Exception: What `look` raises.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 from typing import NoReturn
 
-from fasm._check import integer, invalid
+from fasm._check import integer, invalid, number
 from fasm.errors import (
     DuplicateActionId,
     Fenced,
@@ -18,6 +19,12 @@ from fasm.errors import (
 from fasm.stores._rows import Change, Emission, Snapshot, Transition, Unit
 
 INT64 = 2**63
+SHORTEST_LEASE_S = 0.3
+"""A lease is renewed at a third: below this, a process that is merely busy would lose it again and again."""
+
+LONGEST = 1_000
+"""Bytes. PostgreSQL cannot keep much more of a name and a key, or a name and an id, in one index row."""
+
 READ_ONLY = "the store was opened for reading only: open it with the name of its machine to write"
 CLOSED = "the store is not open"
 
@@ -34,12 +41,23 @@ def text(name: str, value: object, *, empty: bool = False) -> None:
         raise invalid(name, value, "a str without lone surrogates") from None
 
 
+def short_text(name: str, value: object) -> None:
+    """Checks text that every database can keep in an index: names of instances, keys, ids."""
+    text(name, value)
+    if isinstance(value, str) and len(value) * 4 > LONGEST and len(value.encode()) > LONGEST:
+        raise invalid(name, value, f"a str of at most {LONGEST:,} bytes")
+
+
+def lease(value: float, *, at_most: float = math.inf) -> float:
+    return number("lease_s", value, at_least=SHORTEST_LEASE_S, at_most=at_most)
+
+
 def names(name: str, values: Sequence[str]) -> None:
     """Checks a sequence of names: not a lone str, which is a sequence of its characters."""
     if isinstance(values, str):
         raise invalid(name, values, "a sequence of str, such as a list with this one")
     for value in values:
-        text(name, value)
+        short_text(name, value)
 
 
 def limit(value: int) -> None:
@@ -53,7 +71,7 @@ def machine(value: str | None) -> None:
 
 def unit(value: Unit) -> None:
     """Checks every value of a unit; for stores that keep what they are given, and to explain a refusal."""
-    text("instance", value.instance)
+    short_text("instance", value.instance)
     _int("epoch", value.epoch)
     if value.transition is not None:
         _transition(value.transition)
@@ -62,23 +80,23 @@ def unit(value: Unit) -> None:
     for change in value.changed:
         _change(change)
     for action_id in value.removed:
-        text("removed", action_id)
+        short_text("removed", action_id)
 
 
 def _transition(value: Transition) -> None:
-    for name, number in (("revision", value.revision), ("at", value.at), ("version", value.version)):
-        _int(f"transition.{name}", number)
+    for name, given in (("revision", value.revision), ("at", value.at), ("version", value.version)):
+        _int(f"transition.{name}", given)
     _bytes("transition.input", value.input)
     _bytes("transition.fingerprint", value.fingerprint)
     _bytes("transition.digest", value.digest)
     if value.snapshot is not None:
         _bytes("transition.snapshot", value.snapshot)
     if value.key is not None:
-        text("transition.key", value.key)
+        short_text("transition.key", value.key)
 
 
 def _emission(value: Emission) -> None:
-    text("emitted.action_id", value.action_id)
+    short_text("emitted.action_id", value.action_id)
     text("emitted.kind", value.kind)
     _bytes("emitted.payload", value.payload)
     _int("emitted.attempts", value.attempts)
@@ -146,7 +164,8 @@ def refused(error: BaseException, value: Unit) -> Exception:
 
 def fenced(instance: str, epoch: int) -> Fenced:
     return Fenced(
-        f"instance {instance!r} is no longer owned under epoch {epoch}: another process has claimed it"
+        f"instance {instance!r} is no longer owned under epoch {epoch}: the lease has run out, or it was "
+        "claimed anew"
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from typing_extensions import override
 
-from fasm._check import invalid, number
+from fasm._check import invalid
 from fasm.errors import CommitUnknown, FasmError, Fenced, StoreBusy, StoreConflict, StoreCorrupt, StoreError
 from fasm.stores import _check
 from fasm.stores._owner import new_owner, wall_clock
@@ -93,7 +93,7 @@ class MemoryStore(Store):
         if not callable(clock):
             raise invalid("clock", clock, "a function that gives Unix milliseconds")
         if lease_s is not None:
-            number("lease_s", lease_s, at_least=0, above=True)
+            _check.lease(lease_s)
         self.operations: int = 0
         self.crashed: asyncio.Event = asyncio.Event()
         self._tables = Tables(clock)

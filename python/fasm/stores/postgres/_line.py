@@ -50,6 +50,7 @@ class Address:
         timeout_ms = str(int(self.statement_timeout_s * 1_000))
         arguments: dict[str, Any] = {"timeout": self.connect_timeout_s, **self.options}
         wanted = {
+            **({} if "application_name" in self.dsn else {"application_name": "fasm"}),
             **(arguments.pop("server_settings", None) or {}),  # below: what consistency rests on comes last
             "statement_timeout": timeout_ms,
             "lock_timeout": timeout_ms,

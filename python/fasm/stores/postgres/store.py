@@ -59,7 +59,8 @@ class PostgresStore(Store):
     Args:
         dsn: The address, as asyncpg takes it.
         schema: The schema of the tables (`fasm_*`); made if missing. One for each machine.
-        lease_s: How long a process keeps its instances without a sign of life.
+        lease_s: How long a process keeps its instances without a sign of life, in seconds; 0.3 at least. The
+            runtime gives one at every third of it; shorter than a pause of the process, it is lost in vain.
         statement_timeout_s: The longest that one statement may take or wait for a lock.
         connect_timeout_s: The longest that connecting may take.
         max_batch: The most units in one statement.
@@ -90,7 +91,7 @@ class PostgresStore(Store):
         if len(schema.encode()) > _LONGEST_NAME:
             raise invalid("schema", schema, f"a name of at most {_LONGEST_NAME} bytes")
         self._schema = schema
-        self._lease = number("lease_s", lease_s, at_least=0, above=True, at_most=86_400)
+        self._lease = _check.lease(lease_s, at_most=86_400)
         self._address = Address(
             dsn,
             number("statement_timeout_s", statement_timeout_s, at_least=0, above=True, at_most=86_400),

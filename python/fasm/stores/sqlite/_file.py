@@ -70,6 +70,24 @@ def look_at_header(path: str, *, adopt: bool) -> bool:
     return True
 
 
+def require_one_name(path: str) -> None:
+    """Refuses a file with hard links: lock and write-ahead file belong to a name, so each would have its own.
+
+    Raises:
+        StoreError: It has another name.
+    """
+    if names := _other_names(path):
+        raise StoreError(
+            f"{path} {names}: under each, a process would have a lock and a write-ahead file of its own, and "
+            f"would damage the file. Remove the other names; to have a copy, copy it"
+        )
+
+
+def _other_names(path: str) -> str:
+    links = Path(path).stat().st_nlink
+    return f"has {links} names (hard links)" if links > 1 else ""
+
+
 def take_back(path: str, timeout_s: float) -> None:
     """Undoes what a killed process had begun in a file without WAL: only who may write can even read it.
 
@@ -110,6 +128,8 @@ def _inspect(db: sqlite3.Connection, path: str, machine: str | None, check: bool
     if check:
         report = [row[0] for row in db.execute("PRAGMA quick_check(3)")]
         if report != ["ok"]:
+            if names := _other_names(path):
+                raise StoreError(f"{path} {names}, and is open under another one: look at it there")
             raise StoreCorrupt(f"{path} is damaged: {'; '.join(report)}. It was left untouched; use a backup")
     found = dict(
         db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name GLOB 'fasm_*'")

@@ -57,6 +57,7 @@ class Session:
         options, path = self.options, self.path
         if not _file.look_at_header(path, adopt=options.adopt):
             _file.create(path, machine, self._now())
+        _file.require_one_name(path)
         _file.take_back(path, options.busy_timeout_s)
         info = _file.inspect(path, machine, check=options.check, timeout_s=options.busy_timeout_s)
         if info is None and options.adopt:
