@@ -86,7 +86,7 @@ def swarm() -> dict[str, float]:
 
 
 def exploration() -> dict[str, float]:
-    """Unique situations per second in a grid of 301 x 301 frozen dataclasses, explored once, and twice as by default."""
+    """Unique situations per second in a grid of 301 x 301 frozen dataclasses, explored once and twice."""
     speeds: dict[int, list[float]] = {0: [], 1: []}
     states = 0
     for _ in range(5):

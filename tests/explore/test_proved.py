@@ -73,8 +73,8 @@ def test_a_second_exploration_that_is_cut_short_proves_nothing() -> None:
     limits = Limits(5, 1_000, 0, 16, 64, None, 100)
     session = exploring_session(plan, options_of_an_exploration(), limits)
     trail = explore_once(session, limits)["trail"]
-    assert explore_again(session, limits, trail).whole
-    again = explore_again(session, replace(limits, budget_s=0.0), trail)
+    assert explore_again(session, limits, trail, 0.0).whole
+    again = explore_again(session, replace(limits, budget_s=0.0), trail, 0.0)
     assert not again.whole
     assert again.failure is None
     assert again.note is not None

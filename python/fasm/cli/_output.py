@@ -58,7 +58,8 @@ def quiet_stdout(on: bool) -> Iterator[None]:
 
 def end_early(error: BaseException, *, as_json: bool) -> int:
     """Prints what a run had found when something that is no Exception ended it."""
-    report = getattr(error, "report", None)
+    # An event loop makes a Ctrl-C of its own out of the cancellation that brings the report.
+    report = getattr(error, "report", getattr(error.__context__, "report", None))
     code = Verdict.UNDETERMINED.exit_code
     if isinstance(report, Report):
         code = show(report, as_json=as_json)

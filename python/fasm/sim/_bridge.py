@@ -31,6 +31,7 @@ class LoopBridge:
         self._loop = loop
         self._task: asyncio.Task[Driven] | None = None
         self._cancelled = False
+        self._watch: _Watch | None = None
 
     def __call__(self, coroutine: Any, injections: Injections) -> Driven:
         """Runs a coroutine to its end; called in the driver's thread.
@@ -50,6 +51,11 @@ class LoopBridge:
                 if self._loop.is_closed():
                     raise asyncio.CancelledError from None
 
+    @property
+    def is_driving(self) -> bool:
+        """Whether the loop's thread is inside of user code right now."""
+        return self._watch is not None and self._watch.is_inside
+
     def cancel(self) -> None:
         """Cancels what runs on the loop now, and all that comes later; called on the loop."""
         self._cancelled = True
@@ -57,7 +63,8 @@ class LoopBridge:
             self._task.cancel()
 
     def _start(self, coroutine: Any, injections: Injections, done: concurrent.futures.Future[Driven]) -> None:
-        self._task = self._loop.create_task(_run(coroutine, injections))
+        self._watch = _Watch(injections)
+        self._task = self._loop.create_task(_run(coroutine, self._watch))
         self._task.add_done_callback(lambda task: _finish(task, coroutine, done))
         if self._cancelled:
             self._task.cancel()
@@ -72,8 +79,7 @@ def _finish(task: asyncio.Task[Driven], coroutine: Any, done: concurrent.futures
         done.set_result(task.result())
 
 
-async def _run(coroutine: Any, injections: Injections) -> Driven:
-    watch = _Watch(injections)
+async def _run(coroutine: Any, watch: _Watch) -> Driven:
     if not hasattr(coroutine, "send"):
         coroutine = _generator(coroutine)
     try:
@@ -99,6 +105,7 @@ class _Watch:
         self._injections = injections
         self.suspensions = 0
         self.injected = [False, False]
+        self.is_inside = False
 
     def is_own(self, error: BaseException) -> bool:
         return any(error is exception for _, _, exception in self._injections)
@@ -110,10 +117,12 @@ class _Watch:
         while True:
             before, passed = _native.set_suspending(bool(self._injections))
             try:
+                self.is_inside = True
                 yielded = coroutine.send(sent) if thrown is None else coroutine.throw(thrown)
             except StopIteration as stop:
                 return stop.value
             finally:
+                self.is_inside = False
                 # Those that were passed are places to strike at too: the driver learns how many there are.
                 self.suspensions += _native.set_suspending(before)[1] - passed
             self.suspensions += 1

@@ -8,13 +8,14 @@ differ the step is told on both sides.
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fasm import _native
 from fasm.sim._flat import first_difference, flatten
-from fasm.sim._helper import HelperLost, helper
+from fasm.sim._helper import HelperLost, NoAnswer, helper
 from fasm.sim._impure import impure_calls
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim._trace import trace_line
@@ -24,16 +25,28 @@ from fasm.sim.plan import ScenarioPlan, inspect_scenario
 FIRST_STEPS: Final = 10_000
 """So many steps of a seed are compared."""
 
+LEAST_S: Final = 60.0
+"""The other process has so long, to import the scenario included, ..."""
+
+TIMES: Final = 20
+"""... and so many times as long as the same took here."""
+
 HERE: Final = "the scenario cannot be imported elsewhere, so determinism was only checked in this process"
+
+OPEN: Final = (
+    "determinism is open: {what}, run again in a process of its own with another PYTHONHASHSEED and TZ, "
+    "gave {error} and was ended; what is it waiting for there, or does it loop?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What comparing seeds came to."""
+    """What comparing seeds came to; it is open where the other process never came to an end."""
 
     evaluations: int
     broken: Broken | None
     note: str | None
+    is_open: bool = False
 
 
 def check_determinism(session: Session, seeds: Iterable[tuple[int, int]]) -> Compared:
@@ -45,21 +58,31 @@ def check_determinism(session: Session, seeds: Iterable[tuple[int, int]]) -> Com
     """
     note = None
     compared = 0
-    for seed, steps in seeds:
-        here = _digests(session, seed, min(steps, FIRST_STEPS))
+    for seed, most in seeds:
+        steps = min(most, FIRST_STEPS)
+        started = time.perf_counter()
+        here = _digests(session, seed, steps)
+        limit_s = limit_for(time.perf_counter() - started)
         if not here:
             continue
+        try:
+            there, where = _elsewhere(session, seed, steps, limit_s)
+        except NoAnswer as error:
+            return Compared(compared, None, OPEN.format(what=f"seed {seed}", error=error), is_open=True)
         compared += 1
-        there, where = _elsewhere(session, seed, min(steps, FIRST_STEPS))
         note = note or where
         differs = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
         if differs is None and len(here) != len(there):
             differs = min(len(here), len(there))
         if differs is not None:
-            return Compared(
-                compared, _tell(session, seed, differs + 1, there_is_here=where is not None), note
-            )
+            told = _tell(session, seed, differs + 1, None if where is not None else limit_s)
+            return Compared(compared, told, note)
     return Compared(compared, None, note)
+
+
+def limit_for(seconds: float) -> float:
+    """How long the other process may take for what took so long here."""
+    return LEAST_S + TIMES * seconds
 
 
 def _digests(session: Session, seed: int, steps: int) -> list[int]:
@@ -69,12 +92,18 @@ def _digests(session: Session, seed: int, steps: int) -> list[int]:
     return digests
 
 
-def _elsewhere(session: Session, seed: int, steps: int) -> tuple[list[int], str | None]:
-    """Gives the hashes of another process, or of this one with a note that says so."""
+def _elsewhere(session: Session, seed: int, steps: int, limit_s: float) -> tuple[list[int], str | None]:
+    """Gives the hashes of another process, or of this one with a note that says so.
+
+    Raises:
+        NoAnswer: The other process never came to an end.
+    """
     request = _request(session)
     if request is not None:
         try:
-            digests: list[int] = helper().ask("digests", request, seed, steps)
+            digests: list[int] = helper().ask("digests", request, seed, steps, limit_s)
+        except NoAnswer:
+            raise
         except HelperLost:
             pass
         else:
@@ -102,13 +131,19 @@ def _request(session: Session) -> bytes | None:
     return pickle.dumps((factory, replace(session.options, executor=None, progress=None, seeds=())))
 
 
-def _tell(session: Session, seed: int, step: int, *, there_is_here: bool) -> Broken:
-    """Says what differs at the first step that does, on both sides, and which call is to blame."""
+def _tell(session: Session, seed: int, step: int, limit_s: float | None) -> Broken:
+    """Says what differs at the first step that does, on both sides, and which call is to blame.
+
+    Without a limit both sides are this process.
+    """
     with impure_calls() as calls:
         here = step_detail(session, seed, step)
-    request = None if there_is_here else _request(session)
+    request = None if limit_s is None else _request(session)
     try:
-        there = helper().ask("detail", request, seed, step) if request else step_detail(session, seed, step)
+        if request is None or limit_s is None:
+            there = step_detail(session, seed, step)
+        else:
+            there = helper().ask("detail", request, seed, step, limit_s)
     except HelperLost:
         there = {"step": "it did not finish there"}
     path, one, other = first_difference(here, there)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fasm import _native
-from fasm.sim._determinism import HERE, importable
+from fasm.sim._determinism import HERE, OPEN, importable, limit_for
 from fasm.sim._explain import Explained
 from fasm.sim._flat import first_difference, flatten
-from fasm.sim._helper import HelperLost, helper
+from fasm.sim._helper import HelperLost, NoAnswer, helper
 from fasm.sim._impure import impure_calls
 from fasm.sim._session import Broken, Session, make_spec
 from fasm.sim._story import tell
@@ -59,18 +59,29 @@ def exploring_session(plan: Any, options: SimulateOptions, limits: Limits) -> Se
     return Session(plan, options, replace(make_spec(plan, options), settle_base=limits.settle_steps))
 
 
-def explore_once(session: Session, limits: Limits, until: int | None = None) -> dict[str, Any]:
-    """Explores, up to a step of the trail if one is given."""
+def explore_once(session: Session, limits: Limits, until: int = 0) -> dict[str, Any]:
+    """Explores, up to a step of the trail if one is given; `aborted` is the exception that ended it early."""
     found: dict[str, Any] = session.native.explore(
         session.parts(), limits.depth, limits.states, limits.max_faults, limits.wide, limits.in_flight,
-        limits.budget_s, until,
+        limits.budget_s, until or None,
     )  # fmt: skip
     return found
 
 
-def explore_again(session: Session, limits: Limits, trail: bytes) -> Again:
-    """Explores elsewhere, or here with a note that says so, and compares where each step led."""
-    (there, stopped), is_here = _ask(session, limits, "trail", 0)
+def explore_again(session: Session, limits: Limits, trail: bytes, took_s: float) -> Again:
+    """Explores elsewhere, or here with a note that says so, and compares where each step led.
+
+    Args:
+        session: The session of the first exploration.
+        limits: Its bounds; the budget is what is left of it.
+        trail: The trail that it left.
+        took_s: How long it took.
+    """
+    limit_s = limit_for(took_s)
+    try:
+        (there, stopped), is_here = _ask(session, limits, "trail", 0, limit_s)
+    except NoAnswer as error:
+        return Again(None, whole=False, note=OPEN.format(what="the exploration", error=error))
     note = HERE if is_here else None
     if stopped:
         return Again(
@@ -78,7 +89,7 @@ def explore_again(session: Session, limits: Limits, trail: bytes) -> Again:
         )
     if there == trail:
         return Again(None, note=note)
-    return Again(_tell(session, limits, _parts_at(trail, there) + 1), note=note)
+    return Again(_tell(session, limits, _parts_at(trail, there) + 1, limit_s), note=note)
 
 
 def _parts_at(here: bytes, there: bytes) -> int:
@@ -91,12 +102,18 @@ def _parts_at(here: bytes, there: bytes) -> int:
     )
 
 
-def _ask(session: Session, limits: Limits, what: str, step: int) -> tuple[Any, bool]:
-    """Gives the answer of the helper, or our own one where it cannot have the scenario."""
+def _ask(session: Session, limits: Limits, what: str, step: int, limit_s: float) -> tuple[Any, bool]:
+    """Gives the answer of the helper, or our own one where it cannot have the scenario.
+
+    Raises:
+        NoAnswer: The helper did not come to an end.
+    """
     request = _request(session, limits)
     if request is not None:
         try:
-            return helper().ask(what, request, 0, step), False
+            return helper().ask(what, request, 0, step, limit_s), False
+        except NoAnswer:
+            raise
         except HelperLost:
             pass
     return _answer(what, exploring_session(session.plan, session.options, limits), limits, step), True
@@ -116,10 +133,10 @@ def serve(what: str, request: bytes, step: int) -> Any:
 
 
 def _answer(what: str, session: Session, limits: Limits, step: int) -> Any:
-    if what == "trail":
-        found = explore_once(session, limits)
-        return found["trail"], found["stopped"]
-    return _situation(explore_once(session, limits, step))
+    found = explore_once(session, limits, step)
+    if found["aborted"] is not None:
+        raise found["aborted"]
+    return (found["trail"], found["stopped"]) if what == "trail" else _situation(found)
 
 
 def _situation(found: dict[str, Any]) -> dict[str, str]:
@@ -128,10 +145,15 @@ def _situation(found: dict[str, Any]) -> dict[str, str]:
     return flatten("state", state) | flatten("scenario", scenario)
 
 
-def _tell(session: Session, limits: Limits, step: int) -> Explained:
+def _tell(session: Session, limits: Limits, step: int, limit_s: float) -> Explained:
     """Says on both sides what differs after the first step that led elsewhere, and which call is to blame."""
     found = explore_once(exploring_session(session.plan, session.options, limits), limits, step)
-    there, _ = _ask(session, limits, "situation", step)
+    if found["aborted"] is not None:
+        raise found["aborted"]
+    try:
+        there, _ = _ask(session, limits, "situation", step, limit_s)
+    except NoAnswer:
+        there = {"the exploration": "it did not get so far there"}
     path, one, other = first_difference(_situation(found), there)
     recording: _native.Recording = found["recording"]
     with impure_calls() as calls:

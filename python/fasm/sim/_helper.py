@@ -6,6 +6,8 @@ import atexit
 import contextlib
 import os
 import pickle
+import queue
+import signal
 import struct
 import subprocess
 import sys
@@ -28,6 +30,10 @@ class HelperLost(Exception):
     """Raised when the helper cannot answer: it cannot import what it should run, or it is gone."""
 
 
+class NoAnswer(HelperLost):
+    """Raised when the helper took longer than it was given, and was ended."""
+
+
 class Helper:
     """A process that runs seeds and says what they came to."""
 
@@ -43,18 +49,37 @@ class Helper:
         )
         self._send(sys.path)
 
-    def ask(self, name: str, request: bytes, seed: int, steps: int) -> Any:
-        """Asks one question; raises `HelperLost` if there is no answer."""
+    def ask(self, name: str, request: bytes, seed: int, steps: int, limit_s: float) -> Any:
+        """Asks one question.
+
+        Raises:
+            HelperLost: There is no answer.
+            NoAnswer: There was none after `limit_s`.
+        """
         with self._lock:
+            is_late = threading.Event()
+            clock = threading.Timer(limit_s, self._end, (is_late,))
+            clock.daemon = True
             try:
+                clock.start()
                 self._send((name, request, seed, steps))
                 kind, value = self._receive()
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
-                self.close()
-                raise HelperLost(str(error)) from error
+            except BaseException as error:
+                self.close()  # also after a Ctrl-C: its answer would be taken for that to the next question
+                if is_late.is_set():
+                    raise NoAnswer(f"no answer within {limit_s:.0f} s") from error
+                if isinstance(error, (OSError, EOFError, pickle.UnpicklingError)):
+                    raise HelperLost(str(error)) from error
+                raise
+            finally:
+                clock.cancel()
         if kind == "error":
             raise HelperLost(value)
         return value
+
+    def _end(self, is_late: threading.Event) -> None:
+        is_late.set()
+        self._process.kill()  # who waits for the answer finds the end of it instead
 
     def close(self) -> None:
         """Ends the process."""
@@ -139,18 +164,30 @@ def _close(started: Helper, owner: int) -> None:
 
 def answer() -> None:
     """Runs in the helper: answers questions until the other side closes."""
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what user code prints must not get among the answers
+    # A Ctrl-C is for the asker, who ends this process if need be.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # What user code reads and prints must not get among questions and answers.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
     sys.path[:] = _read(questions)
+    asked: queue.SimpleQueue[tuple[str, bytes, int, int]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions, asked), daemon=True).start()
     from fasm.sim._determinism import serve
 
     while True:
-        try:
-            question = _read(questions)
-        except EOFError:
-            return
+        question = asked.get()
         try:
             reply = ("value", serve(*question))
         except BaseException as error:  # reported to the asker, who falls back
             reply = ("error", f"{type(error).__name__}: {error}")
         _write(answers, reply)
+
+
+def _listen(questions: IO[bytes], asked: queue.SimpleQueue[tuple[str, bytes, int, int]]) -> None:
+    """Takes in questions; ends the process with its asker, whatever it is doing then."""
+    try:
+        while True:
+            asked.put(_read(questions))
+    finally:
+        os._exit(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from typing import Final
 
 from fasm.errors import SimulationFailed
@@ -94,12 +96,13 @@ class Run:
     def _all_seeds(self, advance: Callable[[int], object] | None) -> None:
         """Runs the seeds until there are none left, the budget is spent, or enough failures are found."""
         if self.options.jobs > 1 or self.options.executor is not None:
-            for totals, broken, ended in run_in_workers(self.plan, self.options, self._budget_left):
-                self.totals.add(totals)
-                if advance is not None:
-                    advance(self.totals.steps)
-                if self._ends_with(broken, ended):
-                    return
+            with closing(run_in_workers(self.plan, self.options, self._budget_left)) as segments:
+                for totals, broken, ended in segments:
+                    self.totals.add(totals)
+                    if advance is not None:
+                        advance(self.totals.steps)
+                    if self._ends_with(broken, ended):
+                        return
             return
         spec = make_spec(self.plan, self.options, self.bridge, advance)
         self._session = Session(self.plan, self.options, spec)
@@ -171,4 +174,6 @@ class Run:
         )
         elapsed_s = time.perf_counter() - self.started
         notes = [*self._notes, self._compared.note] if self._compared.note is not None else self._notes
-        return make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s, tuple(notes))
+        report = make_report(self.plan, self.options, totals, failures, self.ended, elapsed_s, tuple(notes))
+        is_open = self._compared.is_open and not failures
+        return replace(report, verdict=Verdict.UNDETERMINED) if is_open else report

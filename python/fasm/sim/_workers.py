@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
+import os
 import pickle
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final
 
 from fasm.errors import InvalidArgument
@@ -40,20 +44,15 @@ Segment = tuple[Totals, Broken | None, str]
 
 def run_in_workers(
     plan: ScenarioPlan, options: SimulateOptions, budget_left: Callable[[], float | None]
-) -> Iterator[Segment]:
+) -> Generator[Segment, None, None]:
     """Gives the outcome of all seeds in order, in segments that end where a seed breaks a law."""
     plain = (plan.factory, replace(options, executor=None, progress=None, seeds=()))
     is_here = isinstance(options.executor, ThreadPoolExecutor)
     work = plain if is_here else _packed(plan, plain)
     seeds = iter(options.seeds)
     chunks = iter(lambda: list(itertools.islice(seeds, CHUNK_SEEDS)), [])
-    with ExitStack() as stack:
-        pool: Executor
-        if options.executor is not None:
-            pool = options.executor
-        else:
-            context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(options.jobs, mp_context=context))
+    given = options.executor
+    with _own_pool(options.jobs) if given is None else contextlib.nullcontext(given) as pool:
         running: deque[Future[list[Segment]]] = deque()
         try:
             for chunk in chunks:
@@ -65,8 +64,49 @@ def run_in_workers(
         except BrokenExecutor as error:
             raise InvalidArgument(f"jobs: {_NO_ANSWER} ({error})") from error
         finally:
-            for future in running:
-                future.cancel()
+            if given is not None:  # our own pool ends with its processes, and trips over what was cancelled
+                for future in running:
+                    future.cancel()
+
+
+class _Spawning(SpawnContext):
+    """Remembers the processes that it makes: a pool only waits for them, and theirs is the user's code."""
+
+    def __init__(self) -> None:
+        self.made: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **named: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        self.made.append(SpawnProcess(*args, **named))
+        return self.made[-1]
+
+
+@contextlib.contextmanager
+def _own_pool(jobs: int) -> Iterator[Executor]:
+    """A pool of processes. When nobody wants more of it they are killed, whatever they are doing."""
+    context = _Spawning()
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_obey_parent)
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:  # a Ctrl-C, or a failure that ends the run
+        for process in context.made:
+            if process.pid is not None:
+                process.kill()
+        pool.shutdown()
+        raise
+
+
+def _obey_parent() -> None:
+    """Begins a worker: a Ctrl-C is for the parent, and whatever ends the parent ends the worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def run_chunk(work: Work | bytes, seeds: list[int], budget_s: float | None) -> list[Segment]:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from fasm import _check, _native
+from fasm import _check
 from fasm.errors import SimulationFailed
-from fasm.sim._code import with_code
-from fasm.sim._collect import Totals, make_failure, make_report, totals_of
-from fasm.sim._explain import Explained
-from fasm.sim._explored_again import Again, Limits, explore_again, explore_once, exploring_session
-from fasm.sim._session import Broken, Session
-from fasm.sim._stored import replay_stored, store_failure
-from fasm.sim._story import tell
+from fasm.sim._collect import Totals, make_failure, make_report
+from fasm.sim._explored_again import Limits, exploring_session
+from fasm.sim._exploring import Exploring
+from fasm.sim._session import Session
+from fasm.sim._stored import replay_stored
 from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
 from fasm.sim.options import SimulateOptions, check_asserts
 from fasm.sim.plan import inspect_scenario
-from fasm.sim.report import Exploration, Failure, Report
+from fasm.sim.report import Report
 from fasm.sim.verdict import Verdict
 
 __all__ = ["explore"]
-
-NAMES_A_PATH: Final = ("atomicity", "purity")
-"""Laws whose message names a place in the state when a single run is replayed."""
-
-TIMES: Final = (
-    "the time of an input (`at`) was read: only timers move the clock here, so other times were not tried"
-)
 
 
 def explore(
@@ -115,109 +105,7 @@ def _checked(session: Session, limits: Limits, started: float) -> Report:
         elapsed_s = time.perf_counter() - started
         report = make_report(plan, options, Totals(), failures, "stored", elapsed_s, notes)
     else:
-        report = _explore(session, limits, stored.notes, started)
+        report = Exploring(session, limits, stored.notes, started).execute()
     if options.check and report.verdict is Verdict.FAILED:
         raise SimulationFailed(report)
     return report
-
-
-def _explore(session: Session, limits: Limits, notes: list[str], started: float) -> Report:
-    totals: Totals | None = None
-    try:
-        found = explore_once(session, limits)
-        totals = totals_of(session, 1)
-        again = _again(session, limits, found, started)
-    except BaseException as error:
-        if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
-            elapsed_s = time.perf_counter() - started
-            totals = totals or totals_of(session, 1)
-            report = make_report(session.plan, session.options, totals, (), "interrupted", elapsed_s)
-            error.add_note(str(report))
-            error.report = report  # type: ignore[attr-defined]
-        raise
-    totals.laws["determinism"] = int(again is not None and again.whole)
-    failures: tuple[Failure, ...] = ()
-    if found["failure"] is not None:
-        explained, note = store_failure(session, _explained(session, found))
-        failures = (make_failure(with_code(session, explained), 1),)
-        notes += [note] if note is not None else []
-    elif again is not None:
-        failures = (make_failure(again.failure, 1),) if again.failure is not None else ()
-        notes += [again.note] if again.note is not None else []
-    if found["clock"]:
-        notes.append(TIMES)
-    whole = _is_whole(found) and (again is None or again.whole)
-    return _report(session, found, totals, failures, tuple(notes), whole, time.perf_counter() - started)
-
-
-def _is_whole(found: dict[str, Any]) -> bool:
-    """Whether nothing was left to try."""
-    return found["failure"] is None and not (
-        found["frontier"] or found["sampled"] or found["opaque"] or found["clock"]
-    )
-
-
-def _again(session: Session, limits: Limits, found: dict[str, Any], started: float) -> Again | None:
-    """Explores once more if there is something to be proved."""
-    if not _is_whole(found) or not session.options.laws.determinism:
-        return None
-    if limits.budget_s is not None:
-        left = limits.budget_s - (time.perf_counter() - started)
-        limits = replace(limits, budget_s=max(left, 0.0))
-    return explore_again(session, limits, found["trail"])
-
-
-def _report(
-    session: Session,
-    found: dict[str, Any],
-    totals: Totals,
-    failures: tuple[Failure, ...],
-    notes: tuple[str, ...],
-    whole: bool,
-    elapsed_s: float,
-) -> Report:
-    exploration = Exploration(
-        states=found["states"],
-        transitions=found["transitions"],
-        depth=found["depth"],
-        frontier=found["frontier"],
-        sampled=found["sampled"],
-        crash_points=found["crash_points"],
-    )
-    verdict = Verdict.FAILED if failures else Verdict.PROVED if whole else Verdict.UNDETERMINED
-    ended = "failures" if failures else "budget" if found["stopped"] else "complete" if whole else "bounds"
-    return Report(
-        scenario=session.plan.name,
-        verdict=verdict,
-        ended=ended,
-        seeds=1,
-        steps=found["transitions"],
-        settle_steps=totals.settle_steps,
-        accepted=totals.accepted,
-        rejected=totals.rejected,
-        interrupted=totals.interrupted,
-        inputs=totals.inputs,
-        actions=totals.actions,
-        laws=totals.laws,
-        reached=totals.reached,
-        opaque=totals.opaque,
-        exploration=exploration,
-        notes=notes,
-        failures=failures,
-        elapsed_s=elapsed_s,
-    )
-
-
-def _explained(session: Session, found: dict[str, Any]) -> Explained:
-    law, message = found["failure"]
-    recording = found["recording"]
-    story = tell(session, recording, law)
-    replayed = _native.Simulation(session.spec).replay(session.parts(), recording, 0, None, None)
-    broken = Broken(
-        seed=0, step=len(recording), law=law, message=message, kind=replayed["kind"],
-        settling=recording.settles, steps=len(recording), drawn={}, cause=None,
-    )  # fmt: skip
-    # A replay can name the path in the state; of a cycle only the exploration knows.
-    best = story.message if story.message is not None and law in NAMES_A_PATH else message
-    shown = recording if story.message is not None else None
-    return Explained(broken, shown, best, story.trace, story.steps)

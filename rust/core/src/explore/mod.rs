@@ -190,17 +190,20 @@ where
     }
 
     /// Goes breadth first until a law breaks, a bound is met or nothing new is left.
-    pub fn run(mut self, host: &mut H) -> Result<Explored, H::Abort> {
+    ///
+    /// Also gives what was seen up to an abort.
+    pub fn run(mut self, host: &mut H) -> (Explored, Option<H::Abort>) {
+        let mut aborted = None;
         match self.search(host) {
             Ok(()) => {}
-            Err(Halt::Abort(error)) => return Err(*error),
+            Err(Halt::Abort(error)) => aborted = Some(*error),
             Err(Halt::Failed(failure)) => {
                 self.explored.failure = Some((*failure, self.recording()));
             }
         }
         self.explored.states = self.seen.len();
         self.explored.frontier += self.queue.len();
-        Ok(self.explored)
+        (self.explored, aborted)
     }
 
     fn search(&mut self, host: &mut H) -> Result<(), Halt<H::Abort>> {

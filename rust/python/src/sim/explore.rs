@@ -187,11 +187,12 @@ impl Simulation {
         let explored = self.explore_from(py, parts, limits, &mut tally, &mut walker);
         let opaque = !walker.opaque().is_empty();
         self.keep(tally, walker.opaque());
-        let (explored, last) = explored?;
+        let (explored, aborted, last) = explored?;
         let dict = into_dict(py, explored)?;
         dict.set_item("opaque", opaque)?;
         dict.set_item("clock", times_told() != told)?;
         dict.set_item("last", last)?;
+        dict.set_item("aborted", aborted.map(|error| error.into_value(py)))?;
         Ok(dict)
     }
 
@@ -202,7 +203,7 @@ impl Simulation {
         limits: &Limits,
         tally: &mut super::tally::Tally,
         walker: &mut Walker,
-    ) -> PyResult<(Explored, Last<'py>)> {
+    ) -> PyResult<(Explored, Option<PyErr>, Last<'py>)> {
         let script = Script::Recording(fasm_core::recording::Recording::default());
         let order = Order {
             budget_s: limits.budget_s,
@@ -228,7 +229,7 @@ impl Simulation {
                     failure,
                     ..Explored::default()
                 };
-                return Ok((explored, host.last()));
+                return Ok((explored, None, host.last()));
             }
         }
         let sampled_start = host.sampled() || host.next_path().is_some();
@@ -245,10 +246,10 @@ impl Simulation {
             until: limits.until,
         };
         let initial = std::mem::take(&mut host.initial_draws);
-        let mut explored = Explorer::new(scope, initial).run(&mut host)?;
+        let (mut explored, aborted) = Explorer::new(scope, initial).run(&mut host);
         host.tally.add(&explored.counts);
         explored.sampled |= sampled_start;
-        Ok((explored, host.last()))
+        Ok((explored, aborted, host.last()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What holds for every seed of a simulation.
 
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -68,7 +69,10 @@ impl Settings {
             .bind(object.py())
             .call1((object,))
             .and_then(|text| text.extract());
-        shown.unwrap_or_else(|_| String::from("<no repr>"))
+        shown.unwrap_or_else(|error| {
+            put_off(object.py(), &error);
+            String::from("<no repr>")
+        })
     }
 
     /// What an exception says, with the line of a bare `assert`.
@@ -87,7 +91,10 @@ impl Settings {
             .bind(py)
             .call1((value,))
             .and_then(|text| text.extract());
-        text.unwrap_or_else(|_| String::from("<no description>"))
+        text.unwrap_or_else(|error| {
+            put_off(py, &error);
+            String::from("<no description>")
+        })
     }
 
     pub fn name_of(py: Python<'_>, error: &PyErr) -> String {
@@ -111,5 +118,13 @@ impl Settings {
             visit.call(object)?;
         }
         Ok(())
+    }
+}
+
+/// A Ctrl-C that struck while something was put into words strikes again at the next Python code that runs.
+fn put_off(py: Python<'_>, error: &PyErr) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // SAFETY: it only sets flags, as the signal did.
+        unsafe { pyo3::ffi::PyErr_SetInterrupt() };
     }
 }
