@@ -149,7 +149,7 @@ class Writer:
             if self.world and "heal" in self.session.plan.hooks:
                 self._say(f"{self._wait('heal')}scenario.heal()")
         elif kind not in ("crash", "settle"):
-            raise Unwritable(f"step {entry['step']} is a {kind}, whose scenario raised")
+            raise Unwritable(f"step {entry['step']} ({kind}) ends in the scenario, which raised")
         if "restored" in told or kind == "crash":
             self._restore(entry, told, is_last)
 
