@@ -362,6 +362,32 @@ def test_sqlite_tables_of_ours_can_join_a_file_of_the_users(tmp_path: Path) -> N
     asyncio.run(main())
 
 
+ALONE = """DO $$ BEGIN
+    IF NOT pg_try_advisory_lock(hashtext('{schema}')) THEN RAISE 'two are at it'; END IF;
+    PERFORM pg_sleep(0.05);
+    PERFORM pg_advisory_unlock(hashtext('{schema}'));
+END $$"""
+
+
+@pytest.mark.postgres
+def test_postgres_runs_the_script_of_one_process_after_the_other(
+    postgres_dsn: str, postgres_schema: str
+) -> None:
+    """Two that run `CREATE TABLE IF NOT EXISTS` at the same time would get in each other's way."""
+    script = ALONE.format(schema=postgres_schema)
+
+    def make() -> Store:
+        return PostgresStore(postgres_dsn, schema=postgres_schema).transactional(lambda it: it, script=script)
+
+    async def main() -> None:
+        stores = [make() for _ in range(4)]
+        await asyncio.gather(*[store.open("Rooms") for store in stores])
+        for store in stores:
+            await store.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.postgres
 def test_postgres_reruns_what_another_transition_overtook(postgres_dsn: str, postgres_schema: str) -> None:
     """Two instances change one row: the later one is told to run again, not to overwrite."""

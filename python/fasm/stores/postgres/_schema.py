@@ -27,8 +27,18 @@ async def open_schema(connection: asyncpg.Connection, schema: str, machine: str,
             await _create(connection, schema, machine)
         info = await _describe(connection, schema, machine)
     if script:
-        await connection.execute(script)
+        await _run_alone(connection, script, f"fasm script {schema}")
     return info
+
+
+async def _run_alone(connection: asyncpg.Connection, script: str, lock: str) -> None:
+    """Runs a script, one process after the other: `CREATE ... IF NOT EXISTS` fails where two are at it."""
+    await connection.execute(_sql.LOCK_SESSION, lock)
+    try:
+        await connection.execute(script)
+    finally:
+        if not connection.is_closed():
+            await connection.execute(_sql.UNLOCK_SESSION, lock)
 
 
 async def look(connection: asyncpg.Connection, schema: str) -> StoreInfo:

@@ -70,6 +70,8 @@ RELATIONS = ("fasm_meta", "fasm_epoch", "fasm_owner", "fasm_instance", "fasm_log
 # ---- opening -----------------------------------------------------------------------------------------------
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+LOCK_SESSION = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
+UNLOCK_SESSION = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
 FOUND = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relname = ANY($2::text[])"
 READ_META = "SELECT name, value FROM {s}.fasm_meta"
 ADD_META = "INSERT INTO {s}.fasm_meta SELECT * FROM unnest($1::text[], $2::text[])"
