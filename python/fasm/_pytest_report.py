@@ -58,6 +58,19 @@ def _place(excinfo: pytest.ExceptionInfo[BaseException]) -> tuple[str, int, str]
     return str(excinfo.traceback[-1].path), 1, ""
 
 
+def end_at_the_caller(error: BaseException) -> None:
+    """Cuts our frames off the end of a traceback: it is the line before them that is wrong."""
+    last, link = None, error.__traceback__
+    while link is not None:
+        # By the name of the module: what dataclasses write for us has no file.
+        module = str(link.tb_frame.f_globals.get("__name__"))
+        if not f"{module}.".startswith("fasm.") or module.startswith("fasm.examples"):
+            last = link
+        link = link.tb_next
+    if last is not None:
+        last.tb_next = None
+
+
 def _text(error: BaseException) -> Iterator[str]:
     if isinstance(error, SimulationFailed):
         yield from _report_lines(error.report)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from fasm._pytest_report import SPEAKING, Undetermined, shown
+from fasm._pytest_report import SPEAKING, Undetermined, end_at_the_caller, shown
 from fasm._pytest_settings import FASM_OPTIONS, Settings, read_settings
+from fasm.errors import InvalidArgument
 from fasm.sim import _under_test
 from fasm.sim.report import Report
 
@@ -96,6 +97,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Shows what a simulation says instead of the frames that ran it."""
+    error = None if call.excinfo is None else call.excinfo.value
+    if isinstance(error, InvalidArgument) and not item.config.getoption("fulltrace"):
+        end_at_the_caller(error)
     report = yield
     if call.excinfo is not None and report.failed and isinstance(call.excinfo.value, SPEAKING):
         report.longrepr = shown(call.excinfo)

@@ -57,6 +57,35 @@ def test_a_vacuous_run_says_what_was_never_tested(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["VACUOUS  BankScenario*", "never tested: input pay was never accepted*"])
 
 
+@pytest.mark.parametrize("words", [[], ["-n", "2"], ["--tb", "short"]], ids=["alone", "xdist", "short"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "fasm.simulate(BankScenario, seeds=0)",
+        "fasm.explore(BankScenario, depth=0)",
+        "fasm.replay('absent.json')",
+        "fasm.Faults(crash=2)",
+        "fasm.Actions().timer(1, -5)",
+        "fasm.simulate(type('S', (BankScenario,), {'law': fasm.always(lambda self, state: 1)}))",
+    ],
+)
+def test_a_wrong_call_is_shown_where_it_is_made(suite: Suite, wrong: str, words: list[str]) -> None:
+    suite.write_test(wrong)
+    result = suite.run(*words)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*test_bank.py:8: *", "FAILED test_bank.py::test_bank - *InvalidArgument: *"]
+    )
+    assert wrong in result.stdout.str()
+    for hidden in ("options.py", "simulate.py", "_run.py", "explore.py", "_check.py"):
+        assert hidden not in result.stdout.str()
+
+
+def test_all_frames_of_a_wrong_call_are_shown_to_who_asks_for_them(suite: Suite) -> None:
+    suite.write_test("fasm.simulate(BankScenario, seeds=0)")
+    suite.run("--full-trace").stdout.fnmatch_lines(["*options.py:*"])
+
+
 def test_other_failures_look_as_ever(suite: Suite) -> None:
     suite.write_test("assert 1 == 2")
     suite.run().stdout.fnmatch_lines(["E       assert 1 == 2"])
