@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fasm import Receipt, Runtime
+from fasm import Normal, Receipt, Runtime
 from fasm.errors import RuntimeClosed
 from fasm.runtime import _commits, _transactional
 from fasm.runtime._dispatch import Dispatcher
@@ -201,6 +201,8 @@ def takes_what_it_refuses(stf: Any) -> Any:
         try:
             await stf(self, state, event, actions)
         except Refused:
+            if not isinstance(event, Normal):
+                raise
             actions.clear()
 
     return call

@@ -11,7 +11,7 @@ from tests.kill.test_kill import campaign
 
 BELIEVES = "believes-lost-answers"
 NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
-KILLED = r"Lost: caller \d sent (\d+) after \1"
+KILLED = r"Lost: caller \d sent \d+ after \d+"
 CAUGHT = {
     # promise 1
     "acknowledges-early": rf"{NOT_YET}|{KILLED}|is lost",
@@ -20,7 +20,7 @@ CAUGHT = {
     "gives-the-last-receipt": r"acknowledged at \d+, (in the store at|got)|the receipt for",
     "takes-what-it-refuses": "a rejected order was accepted",
     "keeps-old-states": "Lost: |does not replay|another state was stored|the runtime reports",
-    "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to",
+    "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to|under the key of",
     # promise 2
     "forgets-outbox": "restore emitted them|not outstanding|accepted but never executed|results taken",
     "keeps-outbox": "restore did not emit them|Lost: |Diverged|stuck: of ",
