@@ -97,9 +97,14 @@ class Writer:
             NoLiteral, Unwritable: It cannot be written like this.
         """
         self.scenario = self.session.plan.factory()
+        label = 0
         for step in self.drawn["steps"]:
-            self.draws[step["label"]] = [value for _, _, value in step.get("draws", ())]
-            self.declined[step["label"]] = step.get("declined", [])
+            label = step["label"]
+            self.draws[label] = [value for _, _, value in step.get("draws", ())]
+            self.declined[label] = step.get("declined", [])
+        # The labels of settling go on from there.
+        for label, draws in enumerate(self.drawn["settling"], label + 1):
+            self.draws[label] = [value for _, _, value in draws]
         self._begin()
         for entry in entries:
             self.last_line = len(self.lines) + 2
@@ -194,7 +199,7 @@ class Writer:
         if outcome in ("rejected", "interrupted"):
             self._refused(entry, call, outcome, source)
         else:
-            self._say(f"await {call}")
+            self._say(call)
         if accepted and source is not None and "accepted" in self.session.plan.hooks:
             self._say(f"{self._wait('accepted')}scenario.accepted({source})")
         if is_last and self.law == "ids":
@@ -216,12 +221,12 @@ class Writer:
         state = "state"
         if "crash_commit" in entry.get("faults", ()):
             state = f"{self.imports.name(copy.deepcopy)}(state)"
-        call = f"machine.stf({state}, {self._event(event, source)}, {container})"
+        call = f"{self._wait('stf')}machine.stf({state}, {self._event(event, source)}, {container})"
         for fault in FAULTS[1:]:
             if fault in faults:
                 error = asyncio.CancelledError if fault == "cancel" else self._store_error()
                 name = self.imports.name(interrupt)
-                call = f"{name}({call}, {faults[fault]}, {self.imports.name(error)}())"
+                call = f"await {name}({call.removeprefix('await ')}, {faults[fault]}, {self.imports.name(error)}())"
         return call, container
 
     def _store_error(self) -> type[BaseException]:
@@ -296,11 +301,11 @@ class Writer:
         if outcome == "rejected" and source is not None and "rejected" in self.session.plan.hooks:
             names = names if len(errors) == 1 else f"({names})"
             hook = f"{self._wait('rejected')}scenario.rejected({source}, error)"
-            for line in ("try:", f"    await {call}", f"except {names} as error:", f"    {hook}"):
+            for line in ("try:", f"    {call}", f"except {names} as error:", f"    {hook}"):
                 self._say(line)
             return
         self._say(f"with {self.imports.name(contextlib.suppress)}({names}):")
-        self._say(f"    await {call}")
+        self._say(f"    {call}")
 
     def _emitted(self, container: str, emitted: Any) -> None:
         """Remembers what was emitted by the names that the code has for it."""
@@ -330,7 +335,7 @@ class Writer:
         self._say(f"state = {self.imports.name(copy.deepcopy)}(state)")
         container = f"restored_{entry['step']}"
         self._say(f"{container} = {self.imports.name(_native.Actions)}()")
-        self._say(f"await machine.restore(state, {container})")
+        self._say(f"{self._wait('restore')}machine.restore(state, {container})")
         if is_last and self.law == "restore":
             counter = self.imports.name(collections.Counter)
             self._say(f"ids = {counter}(action.id for action in {container})")
@@ -366,7 +371,8 @@ class Writer:
     # ---- words -------------------------------------------------------------------------------------------
 
     def _wait(self, method: str) -> str:
-        return "await " if inspect.iscoroutinefunction(getattr(self.scenario, method)) else ""
+        owner = self.scenario.machine if method in ("stf", "restore") else self.scenario
+        return "await " if inspect.iscoroutinefunction(inspect.unwrap(getattr(owner, method))) else ""
 
     def _rng(self, draws: list[int]) -> str:
         name = self.imports.name(_native.Rng)
