@@ -328,3 +328,51 @@ def test_with_the_law_off_the_run_goes_on_with_what_restore_said() -> None:
             shop(machine, **bare), seeds=20, steps=200, faults=CRASHES, laws=laws, check=False
         )
         assert report.verdict is fasm.Verdict.PASSED
+
+
+class PutsOff:
+    """A timer that a crash finds put off: `restore` names the later deadline."""
+
+    async def stf(self, state: Any, event: Any, actions: Any) -> None:
+        if isinstance(event, Normal):
+            if not state["armed"]:
+                actions.timer("the end", 60_000)
+                state["armed"] = True
+            else:
+                state["until"] = 90_000_000
+        elif event.at < state["until"]:
+            actions.timer("the end", state["until"])
+            state["again"] = True
+        else:
+            state["fired"] = event.result.at
+
+    async def restore(self, state: Any, actions: Any) -> None:
+        if state["armed"] and not state["fired"]:
+            actions.timer("the end", state["until"])
+
+
+class PutsOffScenario:
+    machine = PutsOff()
+
+    def initial(self, rng: Rng) -> dict[str, Any]:
+        return {"armed": False, "until": 60_000, "again": False, "fired": 0}
+
+    @fasm.source
+    def put_off(self, rng: Rng, state: Any) -> int | None:
+        return None if state["fired"] else 1
+
+    def execute(self, rng: Rng, action: Any) -> Any: ...
+
+    @fasm.always
+    def never_early(self, state: Any) -> bool:
+        return state["fired"] in (0, state["until"])
+
+    @fasm.sometimes
+    def at_once_at_the_later_one(self, state: Any) -> bool:
+        return state["fired"] == 90_000_000 and not state["again"]
+
+
+def test_the_deadline_that_restore_names_for_a_timer_counts() -> None:
+    report = fasm.simulate(PutsOffScenario, seeds=50, steps=100, faults=only(crash=0.1))
+    assert report.actions["Timer"].completed >= 50
+    assert report.reached["at_once_at_the_later_one"] > 0

@@ -97,13 +97,13 @@ class Writer:
             NoLiteral, Unwritable: It cannot be written like this.
         """
         self.scenario = self.session.plan.factory()
-        label = 0
+        last = 0
         for step in self.drawn["steps"]:
-            label = step["label"]
-            self.draws[label] = [value for _, _, value in step.get("draws", ())]
-            self.declined[label] = step.get("declined", [])
+            last = step["label"]
+            self.draws[last] = [value for _, _, value in step.get("draws", ())]
+            self.declined[last] = step.get("declined", [])
         # The labels of settling go on from there.
-        for label, draws in enumerate(self.drawn["settling"], label + 1):
+        for label, draws in enumerate(self.drawn["settling"], last + 1):
             self.draws[label] = [value for _, _, value in draws]
         self._begin()
         for entry in entries:
@@ -225,8 +225,8 @@ class Writer:
         for fault in FAULTS[1:]:
             if fault in faults:
                 error = asyncio.CancelledError if fault == "cancel" else self._store_error()
-                name = self.imports.name(interrupt)
-                call = f"await {name}({call.removeprefix('await ')}, {faults[fault]}, {self.imports.name(error)}())"
+                name, call = self.imports.name(interrupt), call.removeprefix("await ")
+                call = f"await {name}({call}, {faults[fault]}, {self.imports.name(error)}())"
         return call, container
 
     def _store_error(self) -> type[BaseException]:
