@@ -88,10 +88,12 @@ def problems(scenario: Any, **options: Any) -> dict[str, Problem]:
 
 
 def first_problems(
-    scenario: Any, runtime: Any = None, *, inputs: Any, same_end: bool = False
+    scenario: Any, runtime: Any = None, *, inputs: Any, serial: bool = False, same_end: bool = False
 ) -> dict[str, Problem]:
     """What does not hold at the first point at which something does not: no more points are tried."""
-    rehearsing = _Rehearsing(inspect_scenario(scenario), inputs, 0, runtime, same_end=same_end)
+    rehearsing = _Rehearsing(
+        inspect_scenario(scenario, needs_source=False), inputs, 0, runtime, serial=serial, same_end=same_end
+    )
     for point in rehearsing._all():
         if not rehearsing.problems:
             rehearsing._try(point)

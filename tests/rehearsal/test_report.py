@@ -110,6 +110,24 @@ def test_ctrl_c_before_anything_was_found_leaves_it_open() -> None:
     assert caught.value.rehearsal.verdict is Verdict.UNDETERMINED  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("serial", [False, True])
+def test_a_serial_client_waits_for_all_results_before_its_next_input(serial: bool) -> None:
+    seen: list[int] = []
+
+    class Scenario(Lawless):
+        @fasm.source
+        def pay(self, rng: Rng, state: Till) -> int:
+            seen.append(len(state.asked))
+            return 1
+
+        @fasm.settled
+        def ends_here(self, state: Till) -> bool:
+            return False
+
+    first_problems(Scenario, inputs=4, serial=serial)
+    assert (max(seen) == 0) is serial
+
+
 # ---- states at the end ------------------------------------------------------------------------------------
 
 
@@ -164,3 +182,4 @@ def test_a_world_of_chance_is_told_before_anything_fails() -> None:
     [problem] = rehearsal.problems
     assert (problem.check, rehearsal.ended) == ("same_end", "failed")
     assert problem.point.startswith("nothing fails, pace ")
+    assert problem.message.endswith("time or chance decides it, and ends cannot be compared")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasm._native import Rng
 from fasm.errors import FasmError, NotOwner, QueueFull, RestoreError, RuntimeClosed, StoreError
+from fasm.rehearsal._loop import clock
 from fasm.rehearsal._points import LEASE_S
 from fasm.rehearsal._text import show
 from fasm.runtime import Receipt
@@ -24,6 +25,8 @@ _COME_BACK = (StoreError, RestoreError, QueueFull, RuntimeClosed)
 """Errors of a service that is not there at the moment."""
 _GRACE_S = 1.0
 _POLL_S = 1.0
+_TIMER_ROUNDS = 20
+_NEAR_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -208,13 +211,33 @@ class Client:
         if not self._healed:
             self._healed = True
             await self._hook("heal")
-        if not await self._come_to_rest(process):
+        if not (await self._come_to_rest(process) and await self._let_timers_fire(process)):
             return
         names = [law.name for law in life.plan.always] + list(life.plan.settled)
         await self._check_laws(process, names)
         state = await self._look(process, process.runtime._host.codecs.state.encode)
         if self.at is process:
             life.end_with(state)
+
+    async def _let_timers_fire(self, process: Process) -> bool:
+        """Round after round, until none is left, or only those that are set again and again.
+
+        Where leases are renewed all the time, it waits for the near ones alone.
+        """
+        before: dict[str, int] = {}
+        for _ in range(_TIMER_ROUNDS):
+            timers = self._life.timers(process.runtime)
+            if set(timers) <= set(before):
+                break
+            before = timers
+            wait_s = max(0.0, (max(timers.values()) - clock()) / 1_000) + _POLL_S
+            if self._life.point.leased and wait_s > _NEAR_S:
+                break
+            self._life.allow(wait_s)
+            await asyncio.sleep(wait_s)
+            if not await self._come_to_rest(process):
+                return False
+        return self.at is process
 
     async def _look_back(self, process: Process) -> None:
         """Repeats an input: the owner gives the first receipt again, everybody else says who the owner is."""

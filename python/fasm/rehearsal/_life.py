@@ -54,6 +54,7 @@ class Setting:
         inputs: What the client submits.
         seed: All draws come from it.
         serial: Whether the client waits until all is done before its next input.
+        same_end: Whether the states at the end are compared.
     """
 
     plan: ScenarioPlan
@@ -61,6 +62,7 @@ class Setting:
     inputs: list[Any]
     seed: int
     serial: bool
+    same_end: bool
 
 
 @dataclass
@@ -127,6 +129,7 @@ class Life:
         self.state: bytes = b""
         self.read_at = 0
         self._telling = True
+        self._limit_s = _LIMIT_S
 
     @property
     def row(self) -> Instance | None:
@@ -137,6 +140,18 @@ class Life:
         """The ids that are outstanding in the store, but for timers and dead actions."""
         rows = {} if self.row is None else self.row.outbox
         return sorted(id for id, row in rows.items() if row.dead is None and row.kind != "Timer")
+
+    def timers(self, runtime: Any) -> dict[str, int]:
+        """The timers that are outstanding in the store: their ids and when they are due."""
+        rows = {} if self.row is None else self.row.outbox
+        decode = runtime._host.codecs.action.decode
+        return {
+            id: decode(row.payload).at for id, row in rows.items() if row.dead is None and row.kind == "Timer"
+        }
+
+    def allow(self, more_s: float) -> None:
+        """Gives the run more time, for what is due late."""
+        self._limit_s += more_s
 
     def counts(self, name: str) -> int:
         """A counter of the runtimes, all processes together."""
@@ -228,8 +243,8 @@ class Life:
             self.fail("stuck", NOTHING_DUE)
         elif lives:
             self.now = max(self.now, min(times))
-            if self.now - lives[-1].since > _LIMIT_S:
-                self.fail("stuck", f"not done after {_LIMIT_S:g} s")
+            if self.now - lives[-1].since > self._limit_s:
+                self.fail("stuck", f"not done after {self._limit_s:g} s")
         for process in self.processes:
             process.loop.now = self.now
 

@@ -140,8 +140,10 @@ def world_points(life: Life) -> Iterator[Point]:
 def halt_points(life: Life, base: Point) -> Iterator[Point]:
     """The first process halts at each operation, in every way; the second one takes over, or nearly."""
     process = life.processes[0]
-    for number in range(1, process.closing_at + 1):
-        done = process.store.seen[number - 1]
+    seen = process.store.seen[: process.closing_at]
+    for number, done in enumerate(seen, 1):
+        if number > 1 and done.is_routine and seen[number - 2].is_routine:
+            continue  # one renewal is like the other
         for way, wakes in WAKES.items():
             for wake in wakes:
                 words = f"process 1 {way} operation {number} ({done}), and {_WOKEN[wake]}"

@@ -23,6 +23,11 @@ class Operation:
     name: str
     carries: str = ""
 
+    @property
+    def is_routine(self) -> bool:
+        """Whether it comes again and again while nothing happens."""
+        return self.name in {"renew", "claim_pending", "prune"}
+
     def __str__(self) -> str:
         return f"{self.name} of {self.carries}" if self.carries else self.name
 

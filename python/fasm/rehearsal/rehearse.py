@@ -42,6 +42,7 @@ def rehearse(
     inputs: int | Sequence[Any] = 6,
     seed: int = 0,
     runtime: Callable[[Any, Store], Runtime[Any, Any, Any, Any, Any, Any]] | None = None,
+    serial: bool = False,
     same_end: bool = False,
     check: bool = True,
 ) -> Rehearsal:
@@ -63,9 +64,10 @@ def rehearse(
         seed: All draws come from it.
         runtime: Makes the runtime of a process from the scenario of the run and the store, to rehearse
             handlers, settings and codecs of your own. None: the scenario's `execute` and `observe`.
-        same_end: Whether all runs must end in one state. The client waits for all results before its next
-            input. It holds for machines and worlds that do not care when and how often things happen: their
-            answers depend on nothing but the id and the action.
+        serial: Whether the client waits for all results before its next input; not for timers.
+        same_end: Whether all runs must end in one state; `serial` goes with it. This holds for machines and
+            worlds that do not care when and how often things happen: their answers depend on nothing but the
+            id and the action.
         check: Whether FAILED and VACUOUS raise.
 
     Returns:
@@ -85,7 +87,9 @@ def rehearse(
     _refuse_loop()
     integer("seed", seed, at_least=0)
     plan = inspect_scenario(scenario, needs_source=isinstance(inputs, int))
-    rehearsal = _Rehearsing(plan, inputs, seed, runtime, same_end=flag("same_end", same_end)).run()
+    flag("serial", serial)
+    flag("same_end", same_end)
+    rehearsal = _Rehearsing(plan, inputs, seed, runtime, serial=serial, same_end=same_end).run()
     if check and rehearsal.verdict.exit_code:
         raise RehearsalFailed(rehearsal)
     return rehearsal
@@ -102,16 +106,24 @@ def _refuse_loop() -> None:
 class _Rehearsing:
     """All runs of one rehearsal, and what was found."""
 
-    def __init__(self, plan: ScenarioPlan, inputs: Any, seed: int, make: Any, *, same_end: bool) -> None:
+    def __init__(
+        self, plan: ScenarioPlan, inputs: Any, seed: int, make: Any, *, serial: bool, same_end: bool
+    ) -> None:
         usual = Usual(plan, seed)
         first = usual.first if make is None else lambda life, store: make(life.scenario, store)
         self.setting = Setting(
-            plan, (first, usual.next), inputs_of(plan, inputs, seed), seed, serial=same_end
+            plan=plan,
+            makes=(first, usual.next),
+            inputs=inputs_of(plan, inputs, seed),
+            seed=seed,
+            serial=serial or same_end,
+            same_end=same_end,
         )
         self.upgrades = make is None
         self.points: Counter[str] = Counter()
         self.problems: dict[str, Problem] = {}
-        self.first: Life | None = None
+        self.undisturbed: dict[bool, Life] = {}
+        """The runs in which nothing failed: without leases, and with."""
 
     def run(self) -> Rehearsal:
         """Lives through all points, until one gets stuck."""
@@ -134,9 +146,9 @@ class _Rehearsing:
 
     def _report(self, ended: str) -> Rehearsal:
         accepted = emitted = 0
-        if self.first is not None:
-            accepted = sum(bool(sent.receipts) for sent in self.first.client.sent)
-            emitted = sum(len(unit.emitted) for unit in self.first.tables.history)
+        if (first := self.undisturbed.get(False)) is not None:
+            accepted = sum(bool(sent.receipts) for sent in first.client.sent)
+            emitted = sum(len(unit.emitted) for unit in first.tables.history)
         verdict = Verdict.PASSED if accepted else Verdict.VACUOUS
         if self.problems:
             verdict = Verdict.FAILED
@@ -149,7 +161,7 @@ class _Rehearsing:
             points=dict(self.points),
             accepted=accepted,
             emitted=emitted,
-            same_end=self.setting.serial,
+            same_end=self.setting.same_end,
             problems=tuple(self.problems.values()),
         )
 
@@ -158,10 +170,9 @@ class _Rehearsing:
         life = Life(self.setting, point)
         life.play()
         found = check_life(life)
-        if self.first is None:
-            self.first = life
-        elif self.setting.serial and not found and (differs := compare_ends(self.first, life)):
-            found = [differs]
+        undisturbed = self.undisturbed.setdefault(point.leased, life)
+        if self.setting.same_end and not found:
+            found = compare_ends(undisturbed, life)
         for name, message in dict(reversed(found)).items():
             known = self.problems.get(name)
             self.problems[name] = (
