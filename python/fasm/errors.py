@@ -140,7 +140,11 @@ class UnknownActionId(LedgerError):
 
 
 class InvalidArgument(FasmError, ValueError):
-    """Raised when a caller passes what fasm cannot use. The message names it and says what would be right."""
+    """Raised when a caller passes what fasm cannot use. The message names it and says what would be right.
+
+    One that comes out of `stf`, or out of a method of the scenario, is a failure of the simulation like any
+    other exception there: what it complains about was computed in that run.
+    """
 
 
 class SimulationFailed(FasmError, AssertionError):
