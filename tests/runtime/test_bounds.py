@@ -64,7 +64,7 @@ def test_nothing_is_asked_of_the_store_while_nothing_happens() -> None:
             assert store.operations == before
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
-            assert len(loop.planned()) == 1  # the hourly look
+            assert len(loop.planned()) == 2  # the hourly look, and the one for idle instances
 
     run(main())
 

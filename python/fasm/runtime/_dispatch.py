@@ -74,6 +74,10 @@ class Dispatcher:
         """Whether nothing runs and nothing waits to run."""
         return self.running == 0 and not self._waiting
 
+    def instances(self) -> set[Instance]:
+        """Those for which a handler runs."""
+        return {pending.instance for pending in self._running}
+
     # ---- which is next -----------------------------------------------------------------------------------
 
     def start(self, pending: Pending) -> None:

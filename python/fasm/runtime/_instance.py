@@ -42,6 +42,7 @@ class Instance:
         at: The time of the last one.
         keys: Inputs with an idempotency key that are on their way.
         stopped: Why it does not run any more; None while it does.
+        seen: The revision at the last look for idle instances.
     """
 
     def __init__(self, host: Host, name: str, epoch: int) -> None:
@@ -51,6 +52,7 @@ class Instance:
         self.claiming = asyncio.Lock()
         self.revision = 0
         self.at = 0
+        self.seen = -1
         self.outbox = Outbox()
         self.keys: dict[str, InputJob] = {}
         self.stopped: BaseException | None = None
@@ -78,6 +80,19 @@ class Instance:
     def busy(self) -> bool:
         """Whether something is queued or running."""
         return bool(self._jobs) or (self._task is not None and self._bell is None)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued, running, outstanding, dead or waited for."""
+        waited_for = self.keys or self._room or self.claiming.locked()
+        return not (self.busy or len(self.outbox) or waited_for or self.stopped is not None)
+
+    def leave(self) -> None:
+        """Ends the work of an idle instance."""
+        self.stopped = FasmError("the instance was let go of, being idle")
+        if self._bell is not None:
+            self._bell.set_result(None)
+            self._bell = None
 
     async def submit(self, job: InputJob) -> None:
         """Queues an input, once there is room.

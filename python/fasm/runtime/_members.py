@@ -20,6 +20,7 @@ from fasm.errors import (
 from fasm.runtime._calls import Calls
 from fasm.runtime._commits import Diverged, patiently
 from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
+from fasm.runtime._idle import Idle
 from fasm.runtime._recovery import begin, load, make
 from fasm.runtime._told import told
 from fasm.runtime.retry import Backoff
@@ -68,6 +69,7 @@ class Members:
     def begin(self, host: Host) -> None:
         """Takes up work."""
         self._host = host
+        self.idle = Idle(host, self)
         host.shut_out = self._shut_out
         self._owner = host.store.owner
         host.calls = Calls(host.loop, host.settings.restore_timeout_s, self._give_up)
@@ -186,6 +188,7 @@ class Members:
         self._failures.pop(claim.instance, None)
         self._ready[claim.instance] = instance
         begin(instance)
+        self.idle.watch()
 
     def _is_wanted(self, opening: _Opening, losses: int) -> bool:
         """Whether it was not given up, and the lease not lost: else whoever wants it claims it anew."""
@@ -344,6 +347,25 @@ class Members:
                 f"out: {error}"
             ) from error
 
+    # ---- letting go --------------------------------------------------------------------------------------
+
+    def withdraw(self, instance: Instance) -> bool:
+        """Takes a ready instance away; whoever wants it waits for the end of that. False: it is not ready."""
+        if self._ready.get(instance.name) is not instance:
+            return False
+        del self._ready[instance.name]
+        self._enter(instance.name)
+        return True
+
+    def end_withdrawal(self, instance: Instance) -> None:
+        """Lets those who wait go on: with the instance, if it could not be let go of."""
+        if instance.stopped is None:
+            self._ready[instance.name] = instance
+        if (opening := self._opening.get(instance.name)) is not None:
+            self._leave(opening)
+
+    # ---- losing ------------------------------------------------------------------------------------------
+
     def lose_all(self, error: Fenced) -> None:
         """The lease is lost: nothing here is ours any more."""
         self._losses += 1
@@ -364,6 +386,7 @@ class Members:
 
     async def halt(self, grace_s: float) -> None:
         """Ends all work on instances."""
+        await self.idle.end(grace_s)
         openings = list(self._opening.values())
         for opening in openings:
             self._leave(opening, RuntimeClosed("the runtime was closed before the instance was ready"))

@@ -30,6 +30,7 @@ class Settings:
     slow_stf_s: float
     shutdown_s: float
     restore_timeout_s: float | None
+    idle_s: float | None
 
     def __post_init__(self) -> None:
         for name in ("queue", "snapshot_every", "attempts", "result_attempts", "handlers"):
@@ -37,7 +38,7 @@ class Settings:
         for name in ("keep_keys_s", "keep_log_s", "shutdown_s"):
             number(name, getattr(self, name), at_least=0)
         number("slow_stf_s", self.slow_stf_s, at_least=0, above=True)
-        for name in ("attempt_timeout_s", "restore_timeout_s"):
+        for name in ("attempt_timeout_s", "restore_timeout_s", "idle_s"):
             if getattr(self, name) is not None:
                 number(name, getattr(self, name), at_least=0, above=True)
         if self.when_full not in ("wait", "raise"):

@@ -99,6 +99,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         restore_timeout_s: How long `restore`, or `stf` for an input that is replayed at the start of an
             instance, may wait for something, in seconds; then the instance is stopped and tried again. None
             for ever.
+        idle_s: An instance with nothing outstanding, and no transition for one to two times as long, in
+            seconds, is let go of: it leaves memory, and is loaded again when it is used. None for never.
         metrics: Where numbers go. None: counted in memory, see `counts`.
         jitter: Gives random numbers from 0 to 1, for the waits between tries.
 
@@ -154,6 +156,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         slow_stf_s: float = 0.1,
         shutdown_s: float = 30.0,
         restore_timeout_s: float | None = 30.0,
+        idle_s: float | None = 300.0,
         metrics: Metrics | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -171,6 +174,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             slow_stf_s=slow_stf_s,
             shutdown_s=shutdown_s,
             restore_timeout_s=restore_timeout_s,
+            idle_s=idle_s,
         )
         check_machine(machine)
         check_functions(
@@ -355,6 +359,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def _submit_once(self, found: Instance, value: I, data: bytes, key: str) -> Receipt:
         while (first := found.keys.get(key)) is not None and first.done is not None:
             await first.done.wait()
+            found = self._members.find(found.name) or await self._find(found.name)
         host = self._host
         caller = None if host.tracing is None else host.tracing.current()
         job = InputJob(value, data, key, host.loop.create_future(), asyncio.Event(), caller)
