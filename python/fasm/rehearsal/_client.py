@@ -72,6 +72,7 @@ class Client:
     async def serve(self, process: Process) -> None:
         """Uses a process until all is done, or it is shut down."""
         life = self._life
+        pause_s = _POLL_S
         while not life.done:
             if self.at is not process:
                 await asyncio.sleep(_POLL_S)
@@ -87,7 +88,10 @@ class Client:
                 process.tell(f"client is told: {error}")
                 if self.at is process:
                     self.at = life.other_than(process)
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LEASE_S / 2)
+            else:
+                pause_s = _POLL_S
         process.closing_at = process.store.operations
         if life.point.leased:
             await self._look_back(process)
