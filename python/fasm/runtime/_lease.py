@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from fasm.errors import Fenced, StoreError
+from fasm.errors import Fenced
 from fasm.runtime._host import log
+from fasm.runtime._told import told
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -57,11 +58,11 @@ class Lease:
             except Fenced as error:
                 self._members.lose_all(error)
                 held_until = asked + lease_s
-            except StoreError as error:
-                log.warning("the lease was not renewed: %s", error)
+            except Exception as error:  # whatever a store raises, the next try may do
+                log.warning("the lease was not renewed: %s", told(error))
                 if loop.time() >= held_until:
                     self._members.lose_all(
-                        Fenced(f"the lease ran out while the store could not be had: {error}")
+                        Fenced(f"the lease ran out while the store could not be had: {told(error)}")
                     )
 
     async def _take_over(self, lease_s: float) -> None:
@@ -69,5 +70,5 @@ class Lease:
             await asyncio.sleep(lease_s * (0.5 + self._host.jitter()))
             try:
                 await self._members.open_pending()
-            except StoreError as error:
-                log.warning("instances without an owner could not be looked for: %s", error)
+            except Exception as error:
+                log.warning("instances without an owner could not be looked for: %s", told(error))

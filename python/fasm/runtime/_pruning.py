@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from fasm.errors import StoreError
 from fasm.runtime._host import log
+from fasm.runtime._told import told
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -38,8 +38,8 @@ class Pruning:
         while True:
             try:
                 await self._prune()
-            except StoreError as error:
-                log.warning("old keys and log rows could not be deleted: %s", error)
+            except Exception as error:  # whatever a store raises, the next try may do
+                log.warning("old keys and log rows could not be deleted: %s", told(error))
             await asyncio.sleep(_EVERY_S)
 
     async def _prune(self) -> None:
