@@ -144,6 +144,9 @@ def make_report(
     verdict = Verdict.FAILED if failures else Verdict.VACUOUS if vacuous else Verdict.PASSED
     if ended == "interrupted" and not failures:
         verdict = Verdict.UNDETERMINED
+    if verdict is Verdict.PASSED and ended == "budget" and totals.steps == 0:
+        verdict = Verdict.UNDETERMINED
+        notes = (*notes, "the budget was spent before the first step")
     if totals.invisible:
         notes = (*notes, "the state is a transaction without snapshot(): atomicity and purity cannot see it")
     if totals.idle:
