@@ -282,6 +282,31 @@ def test_drain_ends_when_the_runtime_is_closed() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("hung", [for_ever, stubborn])
+@pytest.mark.parametrize("where", ["stf", "read"])
+def test_closing_waits_for_no_machine_that_hangs_and_tells_who_waits(where: str, hung: Any) -> None:
+    class Hanging(Payments):
+        async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+            await hung()
+
+        stf.__annotations__ = Payments.stf.__annotations__
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with bank(machine=Hanging(), shutdown_s=3) as runtime:
+            use = runtime.submit(Say("x")) if where == "stf" else runtime.read(lambda state: hung())
+            waiting = [asyncio.ensure_future(use), asyncio.ensure_future(runtime.state())]
+            await asyncio.sleep(1)
+            begun = loop.time()
+        assert loop.time() - begun < 30
+        _, left = await asyncio.wait(waiting, timeout=1)
+        assert not left
+        assert isinstance(waiting[1].exception(), RuntimeClosed)
+        await asyncio.sleep(20_000 - loop.time())
+
+    run(main())
+
+
 def test_another_event_loop_is_refused_and_harms_nothing() -> None:
     async def main() -> None:
         async with bank() as runtime:

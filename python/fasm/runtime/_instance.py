@@ -62,6 +62,8 @@ class Instance:
             PlainKeeper(host, self) if begin is None else TransactionalKeeper(host, self, host.store)  # type: ignore[arg-type]
         )
         self._jobs: deque[Job] = deque()
+        self._job: Job | None = None
+        """The last one that was begun."""
         self._inputs = 0
         self._room: deque[asyncio.Future[None]] = deque()
         self._kept: dict[Pending, None] = {}
@@ -151,7 +153,7 @@ class Instance:
                     if not await self._rest():
                         return
                     continue
-                job = jobs.popleft()
+                self._job = job = jobs.popleft()
                 if type(job) is InputJob:
                     self._inputs -= 1
                     if self._room:
@@ -201,7 +203,13 @@ class Instance:
             _, late = await asyncio.wait([task], timeout=grace_s)
             if late:
                 task.cancel()
-                await asyncio.wait([task])
+                _, late = await asyncio.wait([task], timeout=grace_s)
+                if late:
+                    log.error(
+                        "instance %s: its code does not stop when it is cancelled; left behind", self.name
+                    )
+                    if self._job is not None:
+                        self._job.fail(self.stopped or RuntimeClosed("the runtime was closed"))
                 return
         try:
             await self.keeper.finish()
