@@ -14,9 +14,11 @@ from fasm._pytest_report import SPEAKING, Undetermined, end_at_the_caller, shown
 from fasm._pytest_settings import FASM_OPTIONS, Settings, read_settings
 from fasm.errors import InvalidArgument
 from fasm.sim import _under_test
+from fasm.sim._collect import attached
 from fasm.sim.report import Report
 
 SETTINGS: Final = pytest.StashKey[Settings]()
+INTERRUPTED: Final = pytest.StashKey[Report | None]()
 TEST: Final = pytest.StashKey[_under_test.UnderTest]()
 
 
@@ -57,6 +59,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     _under_test.set_active(test)
     try:
         return (yield)
+    except KeyboardInterrupt as error:
+        item.config.stash[INTERRUPTED] = attached(error)
+        raise
     finally:
         _under_test.set_active(None)
 
@@ -111,3 +116,11 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     """Counts no pass for a test whose end will be an error."""
     return ("", "", "") if getattr(report, "fasm_undetermined", False) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tells what a simulation had found when Ctrl-C ended it."""
+    report = config.stash.get(INTERRUPTED, None)
+    if report is not None:
+        terminalreporter.section("interrupted simulation")
+        terminalreporter.write_line(str(report))

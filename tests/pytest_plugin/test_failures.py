@@ -198,3 +198,21 @@ def test_fixtures_end_although_something_was_undetermined(suite: Suite) -> None:
     )
     suite.write("test_bank", source.replace("def test_bank", fixture))
     suite.run("-s").stdout.fnmatch_lines(["*released*"])
+
+
+@pytest.mark.parametrize("call", ["fasm.simulate(B)", "asyncio.run(fasm.simulate_async(B))"])
+def test_ctrl_c_tells_what_a_simulation_had_found(suite: Suite, call: str) -> None:
+    suite.write_test(
+        "import asyncio, os, signal",
+        "class B(BankScenario):",
+        "    made = 0",
+        "    def initial(self, rng):",
+        "        B.made += 1",
+        "        if B.made == 4: os.kill(os.getpid(), signal.SIGINT)",
+        "        return super().initial(rng)",
+        call,
+    )
+    result = suite.pytester.runpytest_subprocess("-p", "fasm.pytest_plugin", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(
+        ["*= interrupted simulation =*", "FAILED  B: *, ended: interrupted", "*never_negative*"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,9 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import fasm
+from fasm import Faults
+from tests.sim.stuck import FailsScenario, HalfScenario
 from tests.sim.test_exits import environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
@@ -96,6 +101,7 @@ COMMANDS = {
     "simulate STUCK --seeds 64 --jobs 2": ("stf", 2),
     "simulate STUCK --seeds 2 --event-loop": ("stf", 1),
     "simulate STUCK --seeds 2 --event-loop ": ("source", 1),
+    "simulate STUCK --seeds 2 --event-loop --steps 20": ("asleep", 1),
     "simulate STUCK --seeds 2 --steps 20": ("elsewhere", 1),
     "explore STUCK --depth 3": ("stf", 1),
     "explore STUCK --depth 3 --faults none": ("source", 1),
@@ -116,6 +122,30 @@ def test_it_gets_out_of_code_that_never_returns(
     assert out.startswith("UNDETERMINED  StuckScenario")
     assert "ended: interrupted" in out
     assert child.left_behind() == []
+
+
+@pytest.mark.parametrize("stuck", ["stf", "source", "asleep"])
+def test_it_gets_out_of_a_replay_on_a_loop(
+    start: Callable[[str, str], Child], stuck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASM_DIR", str(tmp_path / "stored"))
+    report = asyncio.run(fasm.simulate_async(FailsScenario, seeds=1, check=False))
+    child = start(f"replay {report.failures[0].repro} --target tests.sim.stuck:FailsScenario", stuck)
+    child.stuck()
+    os.kill(child.process.pid, signal.SIGINT)
+    assert child.end() == (130, "")
+    assert child.left_behind() == []
+
+
+def test_a_failure_ends_workers_that_would_never_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short: dict[str, Any] = {"steps": 10, "shrink_replays": 0, "check": False, "faults": Faults.none()}
+    fails = [bool(fasm.simulate(HalfScenario, seeds=[seed], **short).failures) for seed in range(16)]
+    seeds = [fails.index(True)] * 16 + [fails.index(False)] * 16
+    monkeypatch.setenv("FASM_TEST_STUCK", f"seed {tmp_path}")
+    report = fasm.simulate(HalfScenario, seeds=seeds, jobs=2, **short)
+    assert [failure.law for failure in report.failures] == ["invariant:few"]
 
 
 @pytest.mark.parametrize("words", ["simulate STUCK --jobs 2", "simulate STUCK --steps 20"])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from fasm.sim._collect import attached
 from fasm.sim.html import write_page
 from fasm.sim.report import Report
 from fasm.sim.verdict import Verdict
@@ -58,10 +59,9 @@ def quiet_stdout(on: bool) -> Iterator[None]:
 
 def end_early(error: BaseException, *, as_json: bool) -> int:
     """Prints what a run had found when something that is no Exception ended it."""
-    # An event loop makes a Ctrl-C of its own out of the cancellation that brings the report.
-    report = getattr(error, "report", getattr(error.__context__, "report", None))
+    report = attached(error)
     code = Verdict.UNDETERMINED.exit_code
-    if isinstance(report, Report):
+    if report is not None:
         code = show(report, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
         print("fasm: interrupted", file=sys.stderr)

@@ -198,3 +198,16 @@ def _unused(name: str, count: int, options: SimulateOptions) -> bool:
         return False  # a machine without tracked actions has no ids to check
     switch = getattr(options.laws, name, True)
     return switch is not False
+
+
+def attach(error: BaseException, report: Report) -> None:
+    """Lets an exception that ends a run early, such as a Ctrl-C, bring what was found so far."""
+    error.add_note(str(report))
+    error.report = report  # type: ignore[attr-defined]
+
+
+def attached(error: BaseException) -> Report | None:
+    """The report that such an exception brings."""
+    # An event loop makes a Ctrl-C of its own out of the cancellation that brings it.
+    report = getattr(error, "report", getattr(error.__context__, "report", None))
+    return report if isinstance(report, Report) else None

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from fasm import _native
 from fasm.sim._code import with_code
-from fasm.sim._collect import Totals, make_failure, make_report, totals_of
+from fasm.sim._collect import Totals, attach, make_failure, make_report, totals_of
 from fasm.sim._explain import Explained, unexplained
 from fasm.sim._explored_again import Again, Limits, explore_again, explore_once
 from fasm.sim._session import Broken, Session
-from fasm.sim._stored import store_failure
+from fasm.sim._stored import Stored, replay_stored, store_failure
 from fasm.sim._story import tell
 from fasm.sim.report import Exploration, Failure, Report
 from fasm.sim.verdict import Verdict
@@ -26,15 +26,19 @@ TIMES: Final = (
 
 
 class Exploring:
-    """Explores, tells what broke and explores again; `report` tells at any time what was found so far."""
+    """Replays what is stored, explores, tells what broke, explores again.
 
-    def __init__(self, session: Session, limits: Limits, notes: list[str], started: float) -> None:
+    `report` tells at any time what was found so far.
+    """
+
+    def __init__(self, session: Session, limits: Limits, started: float) -> None:
         self._session = session
         self._limits = limits
-        self._notes = notes
+        self._stored = Stored()
+        self._notes: list[str] = []
         self._started = started
         self._found: dict[str, Any] | None = None
-        self._totals = Totals(seeds=1)
+        self._totals = Totals()
         self._again: Again | None = None
         self._failures: tuple[Failure, ...] = ()
 
@@ -45,13 +49,14 @@ class Exploring:
             return self.report()
         except BaseException as error:
             if not isinstance(error, Exception):  # Ctrl-C and its kin leave with what was found so far
-                report = self.report(ended="interrupted")
-                error.add_note(str(report))
-                error.report = report  # type: ignore[attr-defined]
+                attach(error, self.report(ended="interrupted"))
             raise
 
     def _search(self) -> None:
         session = self._session
+        replay_stored(session.plan, session.options, None, self._stored)
+        if self._stored.failures:
+            return
         found = self._found = explore_once(session, self._limits)
         self._totals = totals_of(session, 1)
         if found["aborted"] is not None:
@@ -81,11 +86,12 @@ class Exploring:
     def report(self, ended: str | None = None) -> Report:
         """The report of what was found so far."""
         found, totals, again = self._found, self._totals, self._again
-        totals.laws["determinism"] = int(again is not None and again.whole)
         elapsed_s = time.perf_counter() - self._started
-        plan, options, notes = self._session.plan, self._session.options, tuple(self._notes)
+        plan, options, notes = self._session.plan, self._session.options, (*self._stored.notes, *self._notes)
         if found is None:
-            return make_report(plan, options, totals, self._failures, ended or "bounds", elapsed_s, notes)
+            failures = tuple(make_failure(explained, 1) for explained in self._stored.failures)
+            return make_report(plan, options, totals, failures, ended or "stored", elapsed_s, notes)
+        totals.laws["determinism"] = int(again is not None and again.whole)
         whole = ended is None and _is_whole(found) and (again is None or again.whole)
         verdict = Verdict.FAILED if self._failures else Verdict.PROVED if whole else Verdict.UNDETERMINED
         if ended is None:

@@ -10,14 +10,14 @@ from typing import Final
 
 from fasm.errors import SimulationFailed
 from fasm.sim._code import with_code
-from fasm.sim._collect import Totals, make_failure, make_report, totals_of
+from fasm.sim._collect import Totals, attach, make_failure, make_report, totals_of
 from fasm.sim._determinism import Compared, check_determinism
 from fasm.sim._explain import Explained, explain, unexplained
 from fasm.sim._likely import with_likelihood
 from fasm.sim._longest import Longest
 from fasm.sim._progress import progress_of
 from fasm.sim._session import Bridge, Broken, Session, make_spec
-from fasm.sim._stored import replay_stored, store_failure
+from fasm.sim._stored import Stored, replay_stored, store_failure
 from fasm.sim._workers import run_in_workers
 from fasm.sim.options import SimulateOptions
 from fasm.sim.plan import ScenarioPlan
@@ -71,9 +71,7 @@ class Run:
     def leave_with(self, error: BaseException) -> None:
         """Puts the report of what was found so far into an exception that ends the run."""
         self.ended = "interrupted"
-        report = self.report()
-        error.add_note(str(report))
-        error.report = report  # type: ignore[attr-defined]
+        attach(error, self.report())
 
     def stop(self) -> None:
         """Asks the run to end before its next step; callable from any thread."""
@@ -83,12 +81,14 @@ class Run:
 
     def _stored_failures(self) -> bool:
         """Replays what earlier runs stored; true if that is failure enough."""
-        stored = replay_stored(self.plan, self.options, self.bridge)
-        self._notes += stored.notes
-        ends = False
-        for explained in stored.failures:
-            self.explained.setdefault(explained.broken.group, explained)
-            ends = self._ends_with(explained.broken, "failed")
+        stored, ends = Stored(), False
+        try:
+            replay_stored(self.plan, self.options, self.bridge, stored)
+        finally:  # a Ctrl-C leaves what was replayed before it
+            self._notes += stored.notes
+            for explained in stored.failures:
+                self.explained.setdefault(explained.broken.group, explained)
+                ends = self._ends_with(explained.broken, "failed")
         if ends:
             self.ended = "stored"
         return ends
@@ -159,10 +159,10 @@ class Run:
             explained, note = store_failure(session, explain(session, group[0]))
             self._notes += [note] if note is not None else []
             self.explained[name] = explained  # stored and at hand, whatever ends what follows
-            explained = with_code(session, explained)
-            self.explained[name] = with_likelihood(session, explained)
             if explained.cut_short is not None:
                 raise explained.cut_short
+            self.explained[name] = with_code(session, explained)
+            self.explained[name] = with_likelihood(session, self.explained[name])
 
     def report(self) -> Report:
         """The report of what was found so far."""

@@ -86,22 +86,26 @@ def _repro_of(session: Session, explained: Explained, recording: _native.Recordi
     )
 
 
-def replay_stored(plan: ScenarioPlan, options: SimulateOptions, bridge: Bridge | None) -> Stored:
-    """Replays every stored failure of the scenario that these options could find; retires those that pass."""
-    stored = Stored()
+def replay_stored(
+    plan: ScenarioPlan, options: SimulateOptions, bridge: Bridge | None, stored: Stored
+) -> None:
+    """Replays every stored failure of the scenario that these options could find; retires those that pass.
+
+    What each came to is in `stored` at once, whatever ends the others.
+    """
     directory = store_directory()
     if directory is None or not directory.is_dir():
-        return stored
+        return
     try:
         target = name_target(plan.factory)
     except CannotName:
-        return stored
+        return
     for path, repro in list_stored(directory, target.name):
         if isinstance(repro, InvalidArgument):
             stored.notes.append(f"a stored failure was passed over: {repro}")
         elif (repro.target, repro.path) == (target.name, target.path) and _applies(repro, options):
             _replay_one(plan, options, bridge, path, repro, target, stored)
-    return stored
+    return
 
 
 def _applies(repro: Repro, options: SimulateOptions) -> bool:
@@ -130,7 +134,8 @@ def _replay_one(
         return
     if replayed.explained is not None:
         found = replace(replayed.explained, repro=path.as_posix(), replay=replay_line(path, target))
-        stored.failures.append(with_code(session, found))
+        stored.failures.append(found)
+        stored.failures[-1] = with_code(session, found)
         return
     place = retire(path)
     if place is None:

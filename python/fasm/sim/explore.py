@@ -8,11 +8,9 @@ from typing import Any
 
 from fasm import _check
 from fasm.errors import SimulationFailed
-from fasm.sim._collect import Totals, make_failure, make_report
 from fasm.sim._explored_again import Limits, exploring_session
 from fasm.sim._exploring import Exploring
 from fasm.sim._session import Session
-from fasm.sim._stored import replay_stored
 from fasm.sim._under_test import adjust, watched
 from fasm.sim.faults import Faults
 from fasm.sim.laws import Laws
@@ -96,16 +94,8 @@ def explore(
 
 
 def _checked(session: Session, limits: Limits, started: float) -> Report:
-    """Replays what is stored, then explores; raises on a failure if that is wanted."""
-    plan, options = session.plan, session.options
-    stored = replay_stored(plan, options, None)
-    if stored.failures:
-        failures = tuple(make_failure(explained, 1) for explained in stored.failures)
-        notes = tuple(stored.notes)
-        elapsed_s = time.perf_counter() - started
-        report = make_report(plan, options, Totals(), failures, "stored", elapsed_s, notes)
-    else:
-        report = Exploring(session, limits, stored.notes, started).execute()
-    if options.check and report.verdict is Verdict.FAILED:
+    """Explores; raises on a failure if that is wanted."""
+    report = Exploring(session, limits, started).execute()
+    if session.options.check and report.verdict is Verdict.FAILED:
         raise SimulationFailed(report)
     return report

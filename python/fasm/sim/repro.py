@@ -11,14 +11,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fasm import _check
 from fasm.errors import InvalidArgument, SimulationFailed
+from fasm.sim._beside_loop import beside_loop
 from fasm.sim._bridge import LoopBridge
 from fasm.sim._code import with_code
-from fasm.sim._collect import make_failure, make_report, totals_of
+from fasm.sim._collect import attach, make_failure, make_report, totals_of
 from fasm.sim._explain import Explained
 from fasm.sim._pytest_file import as_pytest
 from fasm.sim._replay import Replayed, options_for, replay_once, session_for, state_error
@@ -106,7 +108,12 @@ def replay_with(
         if replayed.explained is None:
             return session, replayed
         explained = replayed.explained if path is None else _with_file(replayed.explained, path, plan.factory)
-        return session, replace(replayed, explained=with_code(session, explained))
+        try:
+            return session, replace(replayed, explained=with_code(session, explained))
+        except BaseException as error:  # a Ctrl-C: what broke is known
+            told = replace(replayed, explained=explained)
+            attach(error, _report(session, repro, told, time.perf_counter() - started))
+            raise
 
     needs_loop = repro.event_loop and bridge is None
     session, replayed = _on_loop(plan, run) if needs_loop else run(bridge)
@@ -124,8 +131,8 @@ def _on_loop(
     """Replays on an event loop, as the failure was found on one."""
 
     async def on_loop() -> tuple[Session, Replayed]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, run, LoopBridge(loop))
+        bridge = LoopBridge(asyncio.get_running_loop())
+        return await beside_loop(partial(run, bridge), bridge)
 
     try:
         asyncio.get_running_loop()

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
-import ctypes
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from types import FrameType
-from typing import Final, TypedDict
+from typing import TypedDict
 
 from typing_extensions import Unpack
 
 from fasm.errors import InvalidArgument
+from fasm.sim._beside_loop import beside_loop
 from fasm.sim._bridge import LoopBridge
 from fasm.sim._run import Run
 from fasm.sim._under_test import adjust, watched
@@ -28,9 +23,6 @@ from fasm.sim.scenario import A, I, Id, R, S, Scenario, U
 from fasm.sim.simulate import simulate
 
 __all__ = ["simulate_async"]
-
-GRACE_S: Final = 2.0
-"""So long a cancelled run may take to come to its next step; what it found so far is told in any case."""
 
 
 class SimulateArguments(TypedDict, total=False):
@@ -82,75 +74,11 @@ async def simulate_async(
             raise InvalidArgument(f"{name}: simulate_async runs on one event loop; use simulate for workers")
     plan = inspect_scenario(scenario)
     checked = adjust(check_options(**{**(simulate.__kwdefaults__ or {}), **options}))
-    loop = asyncio.get_running_loop()
-    bridge = LoopBridge(loop)
+    bridge = LoopBridge(asyncio.get_running_loop())
     run = Run(plan, checked, bridge)
-    work, thread = _in_thread(loop, partial(watched, plan, checked, bridge, run.execute))
-    with _ctrl_c_reaches(bridge):
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError as error:
-            run.stop()
-            bridge.cancel()
-            _, late = await asyncio.wait([work], timeout=GRACE_S)
-            if late and thread.ident is not None:  # user code, not on the loop, that does not return
-                _throw_into(thread.ident, asyncio.CancelledError)
-                await asyncio.wait([work], timeout=GRACE_S)
-            run.leave_with(error)
-            raise
-
-
-def _in_thread(
-    loop: asyncio.AbstractEventLoop, work: Callable[[], Report]
-) -> tuple[asyncio.Future[Report], threading.Thread]:
-    """Runs the driver in a thread of its own, for which the end of the loop does not wait."""
-    done: asyncio.Future[Report] = loop.create_future()
-
-    def end(report: Report | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-            done.exception()  # after a cancellation nobody asks for it
-        elif report is not None:
-            done.set_result(report)
-
-    def drive() -> None:
-        report, raised = None, None
-        try:
-            report = work()
-        except BaseException as error:
-            raised = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(end, report, raised)
-
-    context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(drive,), name="fasm simulation")
-    thread.start()
-    return done, thread
-
-
-def _throw_into(thread_id: int, error: type[BaseException]) -> None:
-    """Raises an exception in another thread, at the next Python instruction that it comes to."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
-
-
-@contextlib.contextmanager
-def _ctrl_c_reaches(bridge: LoopBridge) -> Iterator[None]:
-    """Lets a Ctrl-C into user code that runs on the loop: asyncio would wait until it suspends."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if bridge.is_driving:
-            raise KeyboardInterrupt
-        before(number, frame)
-
-    signal.signal(signal.SIGINT, handle)
+    execute = partial(watched, plan, checked, bridge, run.execute)
     try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is handle:
-            signal.signal(signal.SIGINT, before)
+        return await beside_loop(execute, bridge, run.stop)
+    except asyncio.CancelledError as error:
+        run.leave_with(error)
+        raise

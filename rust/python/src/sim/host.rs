@@ -93,6 +93,9 @@ impl<'py> Host for PyHost<'_, 'py> {
 
     #[inline]
     fn proceed(&mut self, step: u64) -> PyResult<bool> {
+        if let Some(error) = self.trace.take_error() {
+            return Err(error);
+        }
         self.digest_step()?;
         self.pace.proceed(step)
     }
