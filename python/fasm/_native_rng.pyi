@@ -186,6 +186,7 @@ class Rng:
             (False, True)
         """
 
+    def _skewed(self, bound: int, often: float, likely: Sequence[int], /) -> int: ...
     def choice(self, seq: _Indexed[_T]) -> _T:
         """Chooses an element of a sequence.
 

@@ -34,6 +34,7 @@ methods! {
     RandRange = "randrange",
     Sample = "sample",
     Shuffle = "shuffle",
+    Skewed = "skewed",
     Uniform = "uniform",
 }
 
@@ -90,6 +91,21 @@ impl Weights {
         let point = rng.below(self.ends[self.ends.len() - 1]);
         self.ends.partition_point(|&end| end <= point) as u64
     }
+}
+
+/// A range of so many integers is drawn from evenly; in a wider one small numbers are likelier.
+const NARROW: u64 = 256;
+
+fn skewed(rng: &mut ChaCha8, bound: u64, often: f64, likely: &[u64]) -> u64 {
+    if !likely.is_empty() && rng.chance(often) {
+        return likely[rng.below(likely.len() as u64) as usize];
+    }
+    if (1..=NARROW).contains(&bound) {
+        return rng.below(bound);
+    }
+    let bits = u64::BITS - bound.wrapping_sub(1).leading_zeros();
+    let width = 1 + rng.below(bits.into()) as u32;
+    rng.below(if width == bits { bound } else { 1 << width })
 }
 
 /// So many draws after the end of a script give 0. Then chance goes on: a scenario that draws until it likes
@@ -267,6 +283,14 @@ impl Draws {
         let bound = weights.indices.len() as u64;
         let place = self.draw(method, bound, |rng| weights.sample(rng));
         weights.indices[place as usize]
+    }
+
+    /// An integer from 0 to `bound - 1`, a small one more likely than a large one, `likely` ones `often`. It is one
+    /// draw all the same, which goes down as one. A bound of 0 stands for 2^64.
+    pub fn skewed(&mut self, bound: u64, often: f64, likely: &[u64]) -> u64 {
+        self.draw(Method::Skewed, bound, |rng| {
+            skewed(rng, bound, often, likely)
+        })
     }
 
     #[inline]

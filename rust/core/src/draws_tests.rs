@@ -200,3 +200,27 @@ fn weights_without_a_usable_sum_are_refused() {
     assert!(Weights::new(&[0, 0]).is_none());
     assert!(Weights::new(&[u64::MAX, 1]).is_none());
 }
+
+#[test]
+fn a_skewed_choice_is_one_draw_within_its_bound() {
+    for bound in [0, 1, 2, 200, 257, 1_000_000, (1 << 63) + 1, u64::MAX] {
+        let mut draws = Draws::random(ChaCha8::new(1, 0));
+        draws.start_log();
+        let values: Vec<u64> = (0..500).map(|_| draws.skewed(bound, 0.0, &[])).collect();
+        assert!(values.iter().all(|&value| value <= bound.wrapping_sub(1)));
+        let logged: Vec<u64> = draws.take_log().iter().map(|draw| draw.value).collect();
+        assert_eq!(logged, values);
+    }
+}
+
+#[test]
+fn of_a_wide_range_small_numbers_come_more_often_and_likely_ones_as_often_as_said() {
+    let mut draws = Draws::random(ChaCha8::new(1, 0));
+    let values: Vec<u64> = (0..4_000)
+        .map(|_| draws.skewed(1_000_000, 0.25, &[999_999, 7]))
+        .collect();
+    let count = |wanted: &dyn Fn(u64) -> bool| values.iter().filter(|&&it| wanted(it)).count();
+    assert!(count(&|value| value < 1_000) > 1_500);
+    assert!(count(&|value| value > 500_000) > 200);
+    assert!((430..570).contains(&count(&|value| value == 999_999)));
+}

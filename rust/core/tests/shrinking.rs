@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use counter::{Bug, all_faults, replay, run_seed, wishes};
 use fasm_core::recording::Recording;
-use fasm_core::shrink::{Replay, Shrinker};
+use fasm_core::shrink::{Replay, Replayed, Shrinker};
 use fasm_core::step::StepKind;
 
 struct Search {
@@ -18,11 +18,15 @@ struct Search {
 impl Replay for Search {
     type Stop = Infallible;
 
-    fn replay(&mut self, candidate: &Recording) -> Result<Option<Recording>, Infallible> {
+    fn replay(&mut self, candidate: &Recording) -> Result<Replayed, Infallible> {
         self.replays += 1;
         let ran = replay(candidate, self.bug);
         let same = ran.end.is_err_and(|failure| failure.law == self.law);
-        Ok(same.then_some(ran.recording))
+        Ok(if same {
+            Replayed::Fails(ran.recording)
+        } else {
+            Replayed::Passes(Some(ran.recording))
+        })
     }
 }
 

@@ -6,14 +6,24 @@ use crate::recording::{RecordedStep, Recording};
 use crate::step::{CallFaults, StepKind};
 
 mod draws;
+mod lower;
 
-use draws::{all_draws, draw_value, each_draw, group_mut, groups, has_draws};
+use draws::{each_draw, main_draws, settling_draws};
 
-/// Replays a candidate. `Some` is what really happened, if it fails in the same way; `Err` stops the search.
+/// What really happened in the replay of a candidate.
+#[derive(Debug)]
+pub enum Replayed {
+    /// It fails in the same way.
+    Fails(Recording),
+    /// It does not. What it drew helps to find a better candidate, as far as it is known.
+    Passes(Option<Recording>),
+}
+
+/// Replays a candidate; `Err` stops the search.
 pub trait Replay {
     type Stop;
 
-    fn replay(&mut self, candidate: &Recording) -> Result<Option<Recording>, Self::Stop>;
+    fn replay(&mut self, candidate: &Recording) -> Result<Replayed, Self::Stop>;
 }
 
 /// The search, and the smallest recording that it has found.
@@ -21,6 +31,8 @@ pub trait Replay {
 pub struct Shrinker {
     pub best: Recording,
     replays_left: u64,
+    /// What became of the last candidate, where it did not fail.
+    passed: Option<Recording>,
 }
 
 /// Pairs of steps are tried in recordings of at most so many steps.
@@ -30,25 +42,20 @@ const MAX_DECLINED_DRAWS: usize = 8;
 /// Raised draws are tried in recordings of at most so many steps.
 const MAX_RAISED: usize = 1_000;
 
-/// What "smaller" means, most important first.
-type Size = (usize, usize, usize, u64, u128);
+/// What "smaller" means, most important first. Of draws, fewer are better than lower ones, and the first of them
+/// count most; those of settling come last.
+type Size = (usize, usize, usize, u64, Vec<u64>);
 
 fn size(recording: &Recording) -> Size {
-    let faults = recording.steps.iter().map(fault_count).sum();
-    let declined = recording
-        .steps
-        .iter()
-        .map(|step| step.plan.declined.len())
-        .sum();
-    let advance = recording
-        .steps
-        .iter()
-        .map(|step| step.plan.advance_ms)
-        .sum();
-    let draws = all_draws(recording)
-        .map(|draw| u128::from(draw.value) + 1)
-        .sum();
-    (recording.steps.len(), faults, declined, advance, draws)
+    let steps = &recording.steps;
+    let faults = steps.iter().map(fault_count).sum();
+    let declined = steps.iter().map(|step| step.plan.declined.len()).sum();
+    let advance = steps.iter().map(|step| step.plan.advance_ms).sum();
+    let mut draws = vec![main_draws(recording).count() as u64];
+    draws.extend(main_draws(recording).map(|draw| draw.value));
+    draws.push(settling_draws(recording).count() as u64);
+    draws.extend(settling_draws(recording).map(|draw| draw.value));
+    (steps.len(), faults, declined, advance, draws)
 }
 
 fn fault_count(step: &RecordedStep) -> usize {
@@ -79,6 +86,7 @@ impl Shrinker {
         Self {
             best: failing,
             replays_left: replays,
+            passed: None,
         }
     }
 
@@ -97,6 +105,11 @@ impl Shrinker {
             self.raise_draws(replays)?;
             self.drop_faults(replays)?;
             self.lower_draws(replays)?;
+            if size(&self.best) >= before {
+                // What costs more comes when nothing else helps.
+                self.mend_draws(replays)?;
+                self.move_amounts(replays)?;
+            }
             if size(&self.best) >= before || self.replays_left == 0 {
                 return Ok(());
             }
@@ -113,13 +126,16 @@ impl Shrinker {
             return Ok(false);
         }
         self.replays_left -= 1;
+        self.passed = None;
         match replays.replay(candidate)? {
-            Some(found) if size(&found) < size(&self.best) => {
+            Replayed::Fails(found) if size(&found) < size(&self.best) => {
                 self.best = found;
-                Ok(true)
+                return Ok(true);
             }
-            _ => Ok(false),
+            Replayed::Fails(_) => {}
+            Replayed::Passes(ran) => self.passed = ran,
         }
+        Ok(false)
     }
 
     fn with_steps(&self, steps: Vec<RecordedStep>) -> Recording {
@@ -216,7 +232,7 @@ impl Shrinker {
             return Ok(());
         }
         self.replays_left -= 1;
-        let Some(found) = replays.replay(&high)? else {
+        let Replayed::Fails(found) = replays.replay(&high)? else {
             return Ok(());
         };
         let mut other = Self::new(found, self.replays_left / 2);
@@ -279,109 +295,6 @@ impl Shrinker {
                 self.attempt(replays, &candidate)?;
             }
             index += 1;
-        }
-        Ok(())
-    }
-
-    /// Lower draws: all of a step to 0, then each towards 0.
-    fn lower_draws<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
-        let mut zeroed = self.best.clone();
-        each_draw(&mut zeroed, |draw| draw.value = 0);
-        if zeroed != self.best && self.attempt(replays, &zeroed)? {
-            return Ok(());
-        }
-        for group in 0..groups(&self.best) {
-            if !has_draws(&self.best, group) {
-                continue;
-            }
-            let mut candidate = self.best.clone();
-            let Some(draws) = group_mut(&mut candidate, group) else {
-                break;
-            };
-            for draw in draws {
-                draw.value = 0;
-            }
-            if candidate != self.best && self.attempt(replays, &candidate)? {
-                continue;
-            }
-            self.lower_group(replays, group)?;
-            if self.replays_left == 0 {
-                break;
-            }
-        }
-        self.lower_together(replays)
-    }
-
-    fn lower_group<R: Replay>(&mut self, replays: &mut R, group: usize) -> Result<(), R::Stop> {
-        let mut index = 0;
-        while let Some(value) = draw_value(&self.best, group, index) {
-            if value > 0 && !self.set_draw(replays, group, index, 0)? {
-                self.bisect(replays, group, index, value)?;
-            }
-            index += 1;
-        }
-        Ok(())
-    }
-
-    /// The lowest value that still fails, if failing is monotonous; a lower one anyway.
-    fn bisect<R: Replay>(
-        &mut self,
-        replays: &mut R,
-        group: usize,
-        index: usize,
-        value: u64,
-    ) -> Result<(), R::Stop> {
-        let (mut passes, mut fails) = (0, value);
-        while fails - passes > 1 && self.replays_left > 0 {
-            let middle = passes + (fails - passes) / 2;
-            if self.set_draw(replays, group, index, middle)? {
-                fails = draw_value(&self.best, group, index)
-                    .unwrap_or(middle)
-                    .min(middle);
-            } else {
-                passes = middle;
-            }
-            if passes >= fails {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_draw<R: Replay>(
-        &mut self,
-        replays: &mut R,
-        group: usize,
-        index: usize,
-        value: u64,
-    ) -> Result<bool, R::Stop> {
-        let mut candidate = self.best.clone();
-        let draw = group_mut(&mut candidate, group).and_then(|draws| draws.get_mut(index));
-        let Some(draw) = draw else { return Ok(false) };
-        draw.value = value;
-        self.attempt(replays, &candidate)
-    }
-
-    /// Equal draws of different steps go down together: one may be an index that another must match.
-    fn lower_together<R: Replay>(&mut self, replays: &mut R) -> Result<(), R::Stop> {
-        let mut values: Vec<(u64, u64)> = all_draws(&self.best)
-            .filter(|draw| draw.value > 0)
-            .map(|draw| (draw.bound, draw.value))
-            .collect();
-        values.sort_unstable();
-        values.dedup();
-        for (bound, value) in values.into_iter().rev() {
-            for lower in [0, value / 2, value - 1] {
-                let mut candidate = self.best.clone();
-                each_draw(&mut candidate, |draw| {
-                    if draw.bound == bound && draw.value == value {
-                        draw.value = lower;
-                    }
-                });
-                if candidate != self.best && self.attempt(replays, &candidate)? {
-                    break;
-                }
-            }
         }
         Ok(())
     }

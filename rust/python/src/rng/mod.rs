@@ -189,6 +189,12 @@ impl Rng {
         Ok(self.with_draws(|draws| draws.chance(Method::Chance, rate)))
     }
 
+    /// An int below `bound` (0 stands for 2**64), a small one more likely; `often` one of the `likely`.
+    #[pyo3(signature = (bound, often, likely, /))]
+    fn _skewed(&self, bound: u64, often: f64, likely: Vec<u64>) -> u64 {
+        self.with_draws(|draws| draws.skewed(bound, often, &likely))
+    }
+
     /// One element of a sequence.
     fn choice<'py>(&self, seq: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         sequences::choice(self, seq)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fasm_core::recording::Recording;
-use fasm_core::shrink::{Replay, Shrinker};
+use fasm_core::shrink::{Replay, Replayed, Shrinker};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -38,8 +38,8 @@ pub fn shrink(
     if start.settles && replays > 0 {
         // What breaks on the way to rest breaks as well when those steps are ordinary ones, which can go one by one.
         match search.replay(&start.unsettled()) {
-            Ok(Some(found)) => start = found,
-            Ok(None) => {}
+            Ok(Replayed::Fails(found)) => start = found,
+            Ok(Replayed::Passes(_)) => {}
             Err(stop) => return (start, 1, stop),
         }
     }
@@ -65,7 +65,7 @@ impl Replay for Search<'_, '_> {
     /// The error that stops the search, or nothing when the time is up.
     type Stop = Option<PyErr>;
 
-    fn replay(&mut self, candidate: &Recording) -> Result<Option<Recording>, Self::Stop> {
+    fn replay(&mut self, candidate: &Recording) -> Result<Replayed, Self::Stop> {
         if self
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
@@ -92,12 +92,17 @@ impl Replay for Search<'_, '_> {
                 let leaves = !error.is_instance_of::<PyException>(py);
                 if leaves { Err(Some(error)) } else { Ok(None) }
             })?;
-        let Some(ran) = ran else { return Ok(None) };
+        let Some(ran) = ran else {
+            return Ok(Replayed::Passes(None));
+        };
         let same_law = ran.failure.is_some_and(|failure| failure.law == self.law);
-        if !same_law || self.kind.as_ref().is_some_and(|kind| *kind != ran.kind) {
-            return Ok(None);
+        let same = same_law && self.kind.as_ref().is_none_or(|kind| *kind == ran.kind);
+        match ran.recording {
+            Some(found) if same => {
+                self.kind.get_or_insert(ran.kind);
+                Ok(Replayed::Fails(found))
+            }
+            ran => Ok(Replayed::Passes(ran)),
         }
-        self.kind.get_or_insert(ran.kind);
-        Ok(ran.recording)
     }
 }
