@@ -42,7 +42,7 @@ CASES: list[tuple[Any, Callable[[Any], bool], list[Any]]] = [
     (st.lists(st.sampled_from("abcdef")), lambda letters: letters.count("c") >= 2, [["c", "c"]]),
     (st.sets(st.integers(0, 100)), lambda values: len(values) >= 3, [{0, 1, 2}]),
     (st.dictionaries(INT, INT), lambda counts: sum(counts.values()) >= 100, [{0: 100}]),
-    (st.dictionaries(st.text(), st.just(0)), lambda counts: len(counts) > 1, [{"": 0, "0": 0}, {"0": 0, "": 0}]),
+    (st.dictionaries(st.text(), st.just(0)), lambda it: len(it) > 1, [{"": 0, "0": 0}, {"0": 0, "": 0}]),
     (st.floats(), lambda value: value >= 100, [100.0]),
     (st.floats(), lambda value: value <= -2.5, [-3.0]),
     (st.floats(0, 1), lambda value: 0.1 < value < 0.9, [0.5]),
