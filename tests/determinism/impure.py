@@ -115,6 +115,41 @@ class TimeZoneScenario(PureScenario):
     machine = TimeZone()
 
 
+class Picky(GlobalRandom):
+    async def stf(self, state: Log, event: Input[int, int, str], actions: Actions[int, str]) -> None:
+        if isinstance(event, fasm.Normal) and event.value == 1:
+            await super().stf(state, event, actions)
+
+
+class OneOfTwoScenario(PureScenario):
+    """Only one of its sources makes the machine throw a coin; a swarm may silence it."""
+
+    machine = Picky()
+
+    @fasm.source
+    def tick(self, rng: Rng, state: Log) -> int:
+        return 1
+
+    @fasm.source
+    def other(self, rng: Rng, state: Log) -> int:
+        return 0
+
+
+SEEN: set[int] = set()
+"""What a module remembers of all runs of its process."""
+
+
+class Remembers(Impure):
+    def ask(self, state: Log) -> Any:
+        new = len(state.entries) not in SEEN
+        SEEN.add(len(state.entries))
+        return new
+
+
+class RemembersScenario(PureScenario):
+    machine = Remembers()
+
+
 class LateScenario(PureScenario):
     """Impure only at its fifth step, and in the scenario."""
 

@@ -9,6 +9,7 @@ import pytest
 
 import fasm
 from fasm import Actions, Faults, Input, Rng, TrackedAction, Verdict
+from tests.determinism import impure
 
 
 @dataclass
@@ -58,3 +59,17 @@ def test_a_seed_in_which_nothing_happens_hides_nothing(last: int) -> None:
     expected = Verdict.PASSED if all(silent) else Verdict.FAILED
     assert report.verdict is expected
     assert report.laws["determinism"] == (expected is Verdict.FAILED)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_source_that_a_swarm_silenced_hides_nothing(seed: int) -> None:
+    report = fasm.simulate(impure.OneOfTwoScenario, seeds=[seed], steps=200, check=False)
+    assert [failure.law for failure in report.failures] == ["determinism"]
+    assert report.laws["determinism"] == 1
+
+
+def test_what_earlier_runs_left_in_a_module_hides_nothing() -> None:
+    """The first run of this process warms what both runs of the next would find warm."""
+    for _ in range(4):
+        report = fasm.simulate(impure.RemembersScenario, seeds=3, steps=20, faults=Faults.none(), check=False)
+        assert [failure.law for failure in report.failures] == ["determinism"]

@@ -52,32 +52,43 @@ class Compared:
 def check_determinism(session: Session, seeds: Iterable[tuple[int, int]]) -> Compared:
     """Runs seeds once here and once elsewhere, and compares step by step.
 
+    A seed that swarms is also compared without its swarm, which may have silenced the source that matters.
+
     Args:
         session: Runs them.
         seeds: Each seed, and how many of its steps are compared.
     """
-    note = None
-    compared = 0
+    calm = Session(session.plan, replace(session.options, swarm=False), session.spec)
+    compared = Compared(0, None, None)
     for seed, most in seeds:
-        steps = min(most, FIRST_STEPS)
-        started = time.perf_counter()
-        here = _digests(session, seed, steps)
-        limit_s = limit_for(time.perf_counter() - started)
-        if not here:
-            continue
-        try:
-            there, where = _elsewhere(session, seed, steps, limit_s)
-        except NoAnswer as error:
-            return Compared(compared, None, OPEN.format(what=f"seed {seed}", error=error), is_open=True)
-        compared += 1
-        note = note or where
-        differs = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
-        if differs is None and len(here) != len(there):
-            differs = min(len(here), len(there))
-        if differs is not None:
-            told = _tell(session, seed, differs + 1, None if where is not None else limit_s)
-            return Compared(compared, told, note)
-    return Compared(compared, None, note)
+        before = compared.evaluations
+        for one in (session, calm) if session.swarms(seed) else (session,):
+            what = f"seed {seed}" if one is session else f"seed {seed} without its swarm"
+            found = _compare(one, seed, min(most, FIRST_STEPS), what)
+            evaluations = before + max(found.evaluations, compared.evaluations - before)
+            compared = replace(found, evaluations=evaluations, note=compared.note or found.note)
+            if compared.broken is not None or compared.is_open:
+                return compared
+    return compared
+
+
+def _compare(session: Session, seed: int, steps: int, what: str) -> Compared:
+    """Compares two runs of one seed; no evaluation where nothing happens in it."""
+    started = time.perf_counter()
+    here = _digests(session, seed, steps)
+    limit_s = limit_for(time.perf_counter() - started)
+    if not here:
+        return Compared(0, None, None)
+    try:
+        there, where = _elsewhere(session, seed, steps, limit_s)
+    except NoAnswer as error:
+        return Compared(0, None, OPEN.format(what=what, error=error), is_open=True)
+    differs = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
+    if differs is None and len(here) != len(there):
+        differs = min(len(here), len(there))
+    if differs is None:
+        return Compared(1, None, where)
+    return Compared(1, _tell(session, seed, differs + 1, None if where is not None else limit_s, what), where)
 
 
 def limit_for(seconds: float) -> float:
@@ -131,7 +142,7 @@ def _request(session: Session) -> bytes | None:
     return pickle.dumps((factory, replace(session.options, executor=None, progress=None, seeds=())))
 
 
-def _tell(session: Session, seed: int, step: int, limit_s: float | None) -> Broken:
+def _tell(session: Session, seed: int, step: int, limit_s: float | None, what: str) -> Broken:
     """Says what differs at the first step that does, on both sides, and which call is to blame.
 
     Without a limit both sides are this process.
@@ -147,7 +158,7 @@ def _tell(session: Session, seed: int, step: int, limit_s: float | None) -> Brok
     except HelperLost:
         there = {"step": "it did not finish there"}
     path, one, other = first_difference(here, there)
-    words = [f"seed {seed} run again differs at step {step:,}, in {path}: {one} against {other}"]
+    words = [f"{what} run again differs at step {step:,}, in {path}: {one} against {other}"]
     if calls:
         words.append("impure calls on the way: " + "; ".join(calls))
     return Broken(

@@ -70,7 +70,7 @@ def first_difference(here: dict[str, str], there: dict[str, str]) -> tuple[str, 
     return (
         (missing, "<missing>", there[missing])
         if missing
-        else ("something that has no text", "one", "another")
+        else ("something that no text shows", "one thing", "another")
     )
 
 

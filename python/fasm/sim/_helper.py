@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import os
 import pickle
-import queue
+import select
 import signal
 import struct
 import subprocess
@@ -19,6 +19,12 @@ from typing import IO, Any, Final
 
 HASH_SEED: Final = "271828"
 """`PYTHONHASHSEED` of the helper; whoever runs under this very one gets another."""
+
+ANSWERED: Final = 77
+"""How a copy of the helper ends when it has answered."""
+
+Question = tuple[str, bytes, int, int]
+"""What is asked, the pickled scenario and options, a seed, a number of steps."""
 
 NOT_OURS: Final = tuple(
     {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -171,23 +177,47 @@ def answer() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.path[:] = _read(questions)
-    asked: queue.SimpleQueue[tuple[str, bytes, int, int]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(questions, asked), daemon=True).start()
+    with contextlib.suppress(EOFError):
+        while True:
+            question = _read(questions)
+            if hasattr(os, "fork"):
+                _answer_in_copy(question, questions, answers)
+            else:
+                _write(answers, _reply(question))
+
+
+def _answer_in_copy(question: Question, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Answers in a copy of this process, which has imported the scenario and run nothing of it.
+
+    What one run leaves behind in modules and classes would otherwise be there for the next, and hide what the
+    first run of a process does differently.
+    """
+    with contextlib.suppress(BaseException):  # the copy meets it again, and tells it
+        pickle.loads(question[1])
+    copy = os.fork()
+    if copy == 0:
+        done = threading.Event()
+        threading.Thread(target=_follow, args=(questions, done), daemon=True).start()
+        reply = _reply(question)
+        done.set()
+        _write(answers, reply)
+        os._exit(ANSWERED)
+    code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+    if code != ANSWERED:
+        _write(answers, ("error", f"the process that ran it ended with code {code}"))
+
+
+def _follow(questions: IO[bytes], done: threading.Event) -> None:
+    """Ends this process with its asker, who sends nothing before he has his answer."""
+    select.select([questions], [], [])
+    if not done.is_set():
+        os._exit(1)
+
+
+def _reply(question: Question) -> tuple[str, Any]:
     from fasm.sim._determinism import serve
 
-    while True:
-        question = asked.get()
-        try:
-            reply = ("value", serve(*question))
-        except BaseException as error:  # reported to the asker, who falls back
-            reply = ("error", f"{type(error).__name__}: {error}")
-        _write(answers, reply)
-
-
-def _listen(questions: IO[bytes], asked: queue.SimpleQueue[tuple[str, bytes, int, int]]) -> None:
-    """Takes in questions; ends the process with its asker, whatever it is doing then."""
     try:
-        while True:
-            asked.put(_read(questions))
-    finally:
-        os._exit(0)
+        return "value", serve(*question)
+    except BaseException as error:  # reported to the asker, who falls back
+        return "error", f"{type(error).__name__}: {error}"
