@@ -50,7 +50,7 @@ def postgres_dsn() -> str:
 
 @pytest.fixture
 def postgres_schema(postgres_dsn: str) -> Iterator[str]:
-    """A name that no other test uses. What a test makes under it is dropped afterwards."""
+    """A name that no other test uses. What a test makes under names that begin with it is dropped afterwards."""
     import asyncpg
 
     schema = f"test_{secrets.token_hex(6)}"
@@ -58,7 +58,11 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
 
     async def drop() -> None:
         connection = await asyncpg.connect(postgres_dsn)
-        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        made = await connection.fetch(
+            "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)", schema
+        )
+        for (name,) in made:
+            await connection.execute(f"DROP SCHEMA {name} CASCADE")
         await connection.close()
 
     asyncio.run(drop())

@@ -56,7 +56,7 @@ def told(hash_seed: str) -> str:
     environment = {
         **os.environ,
         "PYTHONHASHSEED": hash_seed,
-        "PYTHONPATH": f"{ROOT}/python{os.pathsep}{ROOT}",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     }
     done = subprocess.run(
         [sys.executable, "-c", TELLS_ALL],

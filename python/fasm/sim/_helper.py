@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import os
 import pickle
 import select
@@ -177,6 +178,7 @@ def answer() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.path[:] = _read(questions)
+    importlib.import_module("fasm.sim._determinism")  # once, not in each copy
     with contextlib.suppress(EOFError):
         while True:
             question = _read(questions)
