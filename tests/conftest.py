@@ -50,7 +50,7 @@ def postgres_dsn() -> str:
 
 @pytest.fixture
 def postgres_schema(postgres_dsn: str) -> Iterator[str]:
-    """A name that no other test uses. What a test makes under names that begin with it is dropped afterwards."""
+    """A name that no other test uses. What a test makes under names that begin so is dropped afterwards."""
     import asyncpg
 
     schema = f"test_{secrets.token_hex(6)}"

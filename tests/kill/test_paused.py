@@ -105,6 +105,8 @@ def test_a_store_without_fences_is_caught(
         try:
             play(directory, postgres_dsn, f"{postgres_schema}_{number}", state, UNFENCED)
         except Wrong as wrong:
-            assert "a process without a lease wrote" in str(wrong)
-            return
-    pytest.fail(f"it was not caught in {TRIES} tries")
+            caught = str(wrong)
+            break
+    else:
+        pytest.fail(f"it was not caught in {TRIES} tries")
+    assert "a process without a lease wrote" in caught
