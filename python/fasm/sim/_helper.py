@@ -21,6 +21,9 @@ from typing import IO, Any, Final
 HASH_SEED: Final = "271828"
 """`PYTHONHASHSEED` of the helper; whoever runs under this very one gets another."""
 
+GROUP: Final[dict[str, Any]] = {"process_group": 0} if hasattr(os, "killpg") else {}
+"""The helper and its copies are a group of processes of their own, to be killed as one."""
+
 ANSWERED: Final = 77
 """How a copy of the helper ends when it has answered."""
 
@@ -53,6 +56,7 @@ class Helper:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(),
+            **GROUP,
         )
         self._send(sys.path)
 
@@ -86,11 +90,18 @@ class Helper:
 
     def _end(self, is_late: threading.Event) -> None:
         is_late.set()
-        self._process.kill()  # who waits for the answer finds the end of it instead
+        self._kill()  # who waits for the answer finds the end of it instead
+
+    def _kill(self) -> None:
+        """Kills the process and its copy, each of which keeps the line of answers open."""
+        if GROUP and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def close(self) -> None:
         """Ends the process."""
-        self._process.kill()
+        self._kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
