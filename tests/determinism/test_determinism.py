@@ -116,3 +116,9 @@ def test_a_module_that_is_edited_between_two_runs_is_run_anew(
     module = importlib.reload(module)
     report = run(module.EditedScenario)
     assert report.verdict is Verdict.PASSED, report.failures[0].message
+
+
+def test_a_module_that_simulates_when_it_is_imported_starts_no_helper_of_a_helper() -> None:
+    module = importlib.import_module("tests.determinism.simulates_when_imported")
+    assert module.REPORT.verdict is Verdict.PASSED
+    assert module.EXPLORED.verdict is Verdict.UNDETERMINED

@@ -159,12 +159,19 @@ def newest_source() -> float:
 
 _helper: Helper | None = None
 _owner = 0
+_is_helper = False
 _lock = threading.Lock()
 
 
 def helper() -> Helper:
-    """Gives the helper of this process; starts it when it is first needed."""
+    """Gives the helper of this process; starts it when it is first needed.
+
+    Raises:
+        HelperLost: This is a helper itself: it imports a module that simulates as it is imported.
+    """
     global _helper, _owner
+    if _is_helper:
+        raise HelperLost("a helper has no helper")
     with _lock:
         if _helper is not None and _owner == os.getpid() and not _helper.is_current:
             _helper.close()
@@ -189,6 +196,8 @@ def answer() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.path[:] = _read(questions)
+    global _is_helper
+    _is_helper = True
     importlib.import_module("fasm.sim._determinism")  # once, not in each copy
     with contextlib.suppress(EOFError):
         while True:
