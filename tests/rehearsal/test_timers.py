@@ -56,7 +56,7 @@ class Bedroom:
         return Calls()
 
     def execute(self, rng: Rng, action: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("nothing but timers is ever emitted")
 
     @fasm.settled
     def rang(self, state: Calls) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 import fasm
 from fasm import Actions, Faults, Input, Laws, Report, Rng, TrackedAction, Verdict
-from fasm.sim import _determinism, _helper
+from fasm.sim import _elsewhere, _helper
 from tests.sim import stuck
 
 CALM = Faults.none()
@@ -51,7 +51,7 @@ def test_after_one_in_the_check_of_determinism_the_next_run_is_as_ever(
 def test_a_second_run_that_never_ends_leaves_the_verdict_open(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_determinism, "LEAST_S", 5.0)
+    monkeypatch.setattr(_elsewhere, "LEAST_S", 5.0)
     report = fasm.simulate(stuck.StuckScenario, seeds=2, steps=20, faults=CALM)
     assert (report.verdict, report.laws["determinism"]) == (Verdict.UNDETERMINED, 0)
     assert any("determinism is open: seed 1" in note for note in report.notes)
@@ -62,7 +62,7 @@ def test_a_second_run_that_never_ends_leaves_the_verdict_open(
 def test_a_second_exploration_that_never_ends_proves_nothing(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_determinism, "LEAST_S", 5.0)
+    monkeypatch.setattr(_elsewhere, "LEAST_S", 5.0)
     report = fasm.explore(TwoTicksScenario, depth=5, faults=CALM, check=False)
     assert (report.verdict, report.laws["determinism"]) == (Verdict.UNDETERMINED, 0)
     assert any("determinism is open: the exploration" in note for note in report.notes)

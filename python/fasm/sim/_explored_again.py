@@ -7,20 +7,20 @@ step is told on both sides.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fasm import _native
-from fasm.sim._determinism import HERE, OPEN, importable, limit_for
+from fasm.sim._determinism import breach
+from fasm.sim._elsewhere import OPEN, elsewhere, limit_for
 from fasm.sim._explain import Explained
 from fasm.sim._flat import first_difference, flatten
-from fasm.sim._helper import HelperLost, NoAnswer, helper
+from fasm.sim._helper import NoAnswer
 from fasm.sim._impure import impure_calls
-from fasm.sim._session import Broken, Session, make_spec
+from fasm.sim._session import Session, make_spec
 from fasm.sim._story import tell
 from fasm.sim.options import SimulateOptions
-from fasm.sim.plan import inspect_scenario
+from fasm.sim.plan import ScenarioPlan
 
 MARK_BYTES: Final = 8
 """What the trail holds per step."""
@@ -54,7 +54,7 @@ class Again:
     note: str | None = None
 
 
-def exploring_session(plan: Any, options: SimulateOptions, limits: Limits) -> Session:
+def exploring_session(plan: ScenarioPlan, options: SimulateOptions, limits: Limits) -> Session:
     """Makes the session that explores, with its bound of settling."""
     return Session(plan, options, replace(make_spec(plan, options), settle_base=limits.settle_steps))
 
@@ -79,10 +79,9 @@ def explore_again(session: Session, limits: Limits, trail: bytes, took_s: float)
     """
     limit_s = limit_for(took_s)
     try:
-        (there, stopped), is_here = _ask(session, limits, "trail", 0, limit_s)
+        (there, stopped), note = elsewhere(limit_s, session, _trail, limits)
     except NoAnswer as error:
         return Again(None, whole=False, note=OPEN.format(what="the exploration", error=error))
-    note = HERE if is_here else None
     if stopped:
         return Again(
             None, whole=False, note="explored again, to see whether it is the same: no time was left"
@@ -102,44 +101,24 @@ def _parts_at(here: bytes, there: bytes) -> int:
     )
 
 
-def _ask(session: Session, limits: Limits, what: str, step: int, limit_s: float) -> tuple[Any, bool]:
-    """Gives the answer of the helper, or our own one where it cannot have the scenario.
-
-    Raises:
-        NoAnswer: The helper did not come to an end.
-    """
-    request = _request(session, limits)
-    if request is not None:
-        try:
-            return helper().ask(what, request, 0, step, limit_s), False
-        except NoAnswer:
-            raise
-        except HelperLost:
-            pass
-    return _answer(what, exploring_session(session.plan, session.options, limits), limits, step), True
-
-
-def _request(session: Session, limits: Limits) -> bytes | None:
-    factory = importable(session)
-    if factory is None:
-        return None
-    return pickle.dumps((factory, replace(session.options, progress=None), limits))
-
-
-def serve(what: str, request: bytes, step: int) -> Any:
-    """Answers a question of another process."""
-    factory, options, limits = pickle.loads(request)
-    return _answer(what, exploring_session(inspect_scenario(factory), options, limits), limits, step)
-
-
-def _answer(what: str, session: Session, limits: Limits, step: int) -> Any:
-    found = explore_once(session, limits, step)
+def _explored(session: Session, limits: Limits, until: int = 0) -> dict[str, Any]:
+    """Explores anew, with a session of its own; raises what ended it early."""
+    found = explore_once(exploring_session(session.plan, session.options, limits), limits, until)
     if found["aborted"] is not None:
         raise found["aborted"]
-    return (found["trail"], found["stopped"]) if what == "trail" else _situation(found)
+    return found
 
 
-def _situation(found: dict[str, Any]) -> dict[str, str]:
+def _trail(session: Session, limits: Limits) -> tuple[bytes, bool]:
+    found = _explored(session, limits)
+    return found["trail"], found["stopped"]
+
+
+def _situation(session: Session, limits: Limits, step: int) -> dict[str, str]:
+    return _in_words(_explored(session, limits, step))
+
+
+def _in_words(found: dict[str, Any]) -> dict[str, str]:
     """State and world after the last step, as text by path."""
     state, scenario = found["last"]
     return flatten("state", state) | flatten("scenario", scenario)
@@ -147,22 +126,15 @@ def _situation(found: dict[str, Any]) -> dict[str, str]:
 
 def _tell(session: Session, limits: Limits, step: int, limit_s: float) -> Explained:
     """Says on both sides what differs after the first step that led elsewhere, and which call is to blame."""
-    found = explore_once(exploring_session(session.plan, session.options, limits), limits, step)
-    if found["aborted"] is not None:
-        raise found["aborted"]
+    found = _explored(session, limits, step)
     try:
-        there, _ = _ask(session, limits, "situation", step, limit_s)
+        there, _ = elsewhere(limit_s, session, _situation, limits, step)
     except NoAnswer:
         there = {"the exploration": "it did not get so far there"}
-    path, one, other = first_difference(_situation(found), there)
+    path, one, other = first_difference(_in_words(found), there)
     recording: _native.Recording = found["recording"]
     with impure_calls() as calls:
         story = tell(session, recording, "determinism")
-    words = [f"explored again, its step {step:,} leads elsewhere: {path} is {one} against {other}"]
-    if calls:
-        words.append("impure calls on the way: " + "; ".join(calls))
-    broken = Broken(
-        seed=0, step=len(recording), law="determinism", message="\n".join(words), kind="determinism",
-        settling=False, steps=len(recording), drawn={}, cause=None,
-    )  # fmt: skip
+    message = f"explored again, its step {step:,} leads elsewhere: {path} is {one} against {other}"
+    broken = breach(message, calls, 0, len(recording))
     return Explained(broken, None, broken.message, story.trace, story.steps)

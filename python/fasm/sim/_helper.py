@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
 import os
 import pickle
 import select
@@ -26,9 +25,6 @@ GROUP: Final[dict[str, Any]] = {"process_group": 0} if hasattr(os, "killpg") els
 
 ANSWERED: Final = 77
 """How a copy of the helper ends when it has answered."""
-
-Question = tuple[str, bytes, int, int]
-"""What is asked, the pickled scenario and options, a seed, a number of steps."""
 
 NOT_OURS: Final = tuple(
     {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -60,8 +56,8 @@ class Helper:
         )
         self._send(sys.path)
 
-    def ask(self, name: str, request: bytes, seed: int, steps: int, limit_s: float) -> Any:
-        """Asks one question.
+    def ask(self, question: bytes, limit_s: float) -> Any:
+        """Asks what a function comes to: `question` is it and the tuple of its arguments, pickled.
 
         Raises:
             HelperLost: There is no answer.
@@ -73,7 +69,7 @@ class Helper:
             clock.daemon = True
             try:
                 clock.start()
-                self._send((name, request, seed, steps))
+                self._send(question)
                 kind, value = self._receive()
             except BaseException as error:
                 self.close()  # also after a Ctrl-C: its answer would be taken for that to the next question
@@ -198,7 +194,6 @@ def answer() -> None:
     sys.path[:] = _read(questions)
     global _is_helper
     _is_helper = True
-    importlib.import_module("fasm.sim._determinism")  # once, not in each copy
     with contextlib.suppress(EOFError):
         while True:
             question = _read(questions)
@@ -208,14 +203,14 @@ def answer() -> None:
                 _write(answers, _reply(question))
 
 
-def _answer_in_copy(question: Question, questions: IO[bytes], answers: IO[bytes]) -> None:
+def _answer_in_copy(question: bytes, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answers in a copy of this process, which has imported the scenario and run nothing of it.
 
     What one run leaves behind in modules and classes would otherwise be there for the next, and hide what the
     first run of a process does differently.
     """
     with contextlib.suppress(BaseException):  # the copy meets it again, and tells it
-        pickle.loads(question[1])
+        pickle.loads(question)
     copy = os.fork()
     if copy == 0:
         done = threading.Event()
@@ -236,10 +231,9 @@ def _follow(questions: IO[bytes], done: threading.Event) -> None:
         os._exit(1)
 
 
-def _reply(question: Question) -> tuple[str, Any]:
-    from fasm.sim._determinism import serve
-
+def _reply(question: bytes) -> tuple[str, Any]:
     try:
-        return "value", serve(*question)
+        work, arguments = pickle.loads(question)
+        return "value", work(*arguments)
     except BaseException as error:  # reported to the asker, who falls back
         return "error", f"{type(error).__name__}: {error}"
