@@ -105,7 +105,6 @@ def replay_stored(
             stored.notes.append(f"a stored failure was passed over: {repro}")
         elif (repro.target, repro.path) == (target.name, target.path) and _applies(repro, options):
             _replay_one(plan, options, bridge, path, repro, target, stored)
-    return
 
 
 def _applies(repro: Repro, options: SimulateOptions) -> bool:
