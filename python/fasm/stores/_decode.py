@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fasm._native import seal, seal_action
 from fasm.errors import StoreCorrupt
 from fasm.stores._rows import LogRow, OutboxRow, Snapshot
-from fasm.stores._seal import seal, seal_action
 
 LOG_COLUMNS = "revision, at, version, epoch, input, key, digest, seal"
 OUTBOX_COLUMNS = (

@@ -14,6 +14,7 @@ mod events;
 mod ledger;
 mod nesting;
 mod rng;
+mod seals;
 mod sim;
 mod values;
 mod walk;
@@ -58,6 +59,10 @@ mod _native {
     use super::ledger::Reconciliation;
     #[pymodule_export]
     use super::rng::Rng;
+    #[pymodule_export]
+    use super::seals::seal;
+    #[pymodule_export]
+    use super::seals::seal_action;
     #[pymodule_export]
     use super::sim::drive::Checkpoint;
     #[pymodule_export]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fasm._native import seal
 from fasm.stores import _check
 from fasm.stores._rows import Claim, Held, Pruned, Snapshot
-from fasm.stores._seal import seal
 from fasm.stores.postgres import _sql
 
 if TYPE_CHECKING:

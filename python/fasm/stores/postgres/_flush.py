@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from fasm._native import seal, seal_action
 from fasm.stores._rows import Unit
-from fasm.stores._seal import seal, seal_action
 from fasm.stores.postgres._sql import in_schema
 
 SETTINGS = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasm.errors import FasmError, StoreBusy
 from fasm.stores import _check
+from fasm.stores._batching import first_share
 from fasm.stores._rows import KeyRow, Unit
 from fasm.stores.postgres._claims import Claims
 from fasm.stores.postgres._errors import is_refusal
@@ -59,19 +60,21 @@ class Writer:
 
     async def _serve(self) -> None:
         while True:
+            limit = self._max_batch
             while not self._waiting:
                 if self._stopping:
                     return
                 self._wake = self._loop.create_future()
                 await self._wake
-            await self._flush(self._take_batch())
+                limit = min(limit, first_share(len(self._waiting)))
+            await self._flush(self._take_batch(limit))
 
-    def _take_batch(self) -> list[tuple[Unit, Waiter]]:
+    def _take_batch(self, limit: int) -> list[tuple[Unit, Waiter]]:
         """Takes the longest run of units of different instances, so that the order within each is kept."""
         batch: list[tuple[Unit, Waiter]] = []
         seen = set[str]()
         waiting = self._waiting
-        while waiting and len(batch) < self._max_batch and waiting[0][0].instance not in seen:
+        while waiting and len(batch) < limit and waiting[0][0].instance not in seen:
             seen.add(waiting[0][0].instance)
             batch.append(waiting.popleft())
         return batch

@@ -1,18 +1,30 @@
-"""Writes units inside an open transaction: all at once, or one by one to find out which is refused."""
+"""Writes units: all by one statement, or one by one to find out which is refused."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 
+from fasm._native import seal, seal_action
 from fasm.errors import FasmError
 from fasm.stores import _check
-from fasm.stores._rows import Change, KeyRow, Transition, Unit
-from fasm.stores._seal import seal, seal_action
+from fasm.stores._rows import Change, Emission, KeyRow, Transition, Unit
 from fasm.stores.sqlite import _sql
 
 INLINE_BYTES = 1_000
-"""Up to this size a snapshot lies in the instance's own row: a page and a statement less for each unit."""
+"""Up to this size a snapshot lies in the instance's own row: a page less for each unit."""
+
+MOST_ROWS = 1_024
+"""Rows in one statement: SQLite takes 32,766 values at once."""
+
+Row = tuple[object, ...]
+
+_EMISSION_COLUMNS = len(_sql.UNIT_COLUMNS) - _sql.UNIT_COLUMNS.index("emitted")
+NO_EMISSION: Row = (None,) * _EMISSION_COLUMNS
+NO_STEP: Row = (None,) * (_sql.UNIT_COLUMNS.index("removed") - 1)
+NOTHING: Row = (None,) * len(_sql.UNIT_COLUMNS)
 
 
 class Refused(Exception):
@@ -33,53 +45,97 @@ REFUSALS = (
 """What a unit can cause by itself. Anything else is the database's fault."""
 
 
+def is_plain(units: Sequence[Unit]) -> bool:
+    """Whether one statement can write a batch, and so be the transaction: no upkeep, not too many rows."""
+    if any(unit.transition is None or unit.changed for unit in units):
+        return False
+    return sum(map(_rows_needed, units)) <= MOST_ROWS
+
+
+def _rows_needed(unit: Unit) -> int:
+    removed, emitted = len(unit.removed), len(unit.emitted)
+    return 1 if removed < 2 and emitted < 2 else 1 + removed + emitted
+
+
 def write_all(db: sqlite3.Connection, units: Sequence[Unit], seq: Iterator[int]) -> None:
-    """Writes units of different instances, table by table.
+    """Writes units of different instances.
 
     Raises:
-        REFUSALS: One of them does not apply. The caller rolls back.
+        REFUSALS: One of them does not apply. The caller rolls back; a plain batch leaves nothing behind.
     """
-    steps = [(unit, step) for unit in units if (step := unit.transition) is not None]
-    if steps:
-        _write_steps(db, steps, seq)
-    if len(steps) < len(units):
-        for unit in units:
-            if unit.transition is None and _revision(db, unit) is None:
-                raise Refused
-    _write_outbox(db, units)
+    revisions = [_revision_of(db, unit) for unit in units]
+    changed = [(unit, change) for unit in units if unit.changed for change in unit.changed]
+    if changed:
+        _write_changes(db, changed)
+    rows: list[Row] = []
+    for unit, revision in zip(units, revisions, strict=True):
+        _add_rows(rows, unit, revision, seq)
+    for first in range(0, len(rows), MOST_ROWS):
+        some = rows[first : first + MOST_ROWS]
+        number = _rounded(len(some))
+        some += [NOTHING] * (number - len(some))
+        db.execute(_insert(number), list(chain.from_iterable(some)))
 
 
-def _write_steps(
-    db: sqlite3.Connection, steps: Sequence[tuple[Unit, Transition]], seq: Iterator[int]
-) -> None:
-    log = [_log_row(next(seq), unit, step) for unit, step in steps]
-    db.executemany(_sql.ADD_LOG, log)
-    plain, inline, apart = [], [], []
-    for (unit, step), entry in zip(steps, log, strict=True):
-        where = (unit.instance, step.revision, unit.epoch)
-        state = step.snapshot
-        if state is not None and len(state) <= INLINE_BYTES:
-            sealed = seal(state, step.revision + 1, step.version)
-            inline.append((step.at, entry[0], step.version, state, sealed, *where))
-            continue
-        plain.append((step.at, entry[0], *where))
-        if state is not None:
-            sealed = seal(state, step.revision + 1, step.version)
-            apart.append((unit.instance, step.revision + 1, step.version, state, sealed))
-    if inline:
-        _exactly(db, _sql.ADVANCE_WITH_STATE, inline)
-    if plain:
-        _exactly(db, _sql.ADVANCE, plain)
-    if apart:
-        db.executemany(_sql.PUT_SNAPSHOT, apart)
-    keys = [_key_row(unit, step, step.key) for unit, step in steps if step.key is not None]
-    if keys:
-        db.executemany(_sql.ADD_KEY, keys)
+def _revision_of(db: sqlite3.Connection, unit: Unit) -> int:
+    """The revision of an instance after a unit."""
+    if unit.transition is not None:
+        return unit.transition.revision + 1
+    found = _revision(db, unit)
+    if found is None:
+        raise Refused
+    return found
 
 
-def _key_row(unit: Unit, step: Transition, key: str) -> tuple[object, ...]:
-    _no_nul(key)
-    return unit.instance, key, step.revision + 1, step.at, step.fingerprint
+def _add_rows(rows: list[Row], unit: Unit, revision: int, seq: Iterator[int]) -> None:
+    """Ids leave before others enter, so that one unit may take a result and emit its id again."""
+    name, step, removed = unit.instance, unit.transition, unit.removed
+    head = NO_STEP if step is None else _step(step, unit.epoch, revision, next(seq))
+    tails = [_emission(name, new, revision, position) for position, new in enumerate(unit.emitted)]
+    if _rows_needed(unit) == 1:
+        rows.append((name, *head, removed[0] if removed else None, *(tails[0] if tails else NO_EMISSION)))
+        return
+    rows.append((name, *head, None, *NO_EMISSION))
+    rows += [(name, *NO_STEP, action_id, *NO_EMISSION) for action_id in removed]
+    rows += [(name, *NO_STEP, None, *tail) for tail in tails]
+
+
+def _step(step: Transition, epoch: int, revision: int, seq: int) -> Row:
+    state, large, sealed = step.snapshot, None, None
+    if state is not None:
+        sealed = seal(state, revision, step.version)
+        if len(state) > INLINE_BYTES:
+            state, large = None, state
+    if step.key is not None:
+        _no_nul(step.key)
+    return (
+        seq, step.revision, epoch, step.at, step.version, step.input,
+        seal(step.input, revision, step.at, step.version, epoch), step.digest, step.key, step.fingerprint,
+        state, large, sealed,
+    )  # fmt: skip
+
+
+def _emission(instance: str, new: Emission, revision: int, position: int) -> Row:
+    _no_nul(new.action_id)
+    _no_nul(new.kind)
+    sealed = seal_action(instance, new.action_id, new.payload)
+    return (
+        new.action_id, revision, position, new.kind, new.payload, sealed, new.attempts, new.not_before,
+        new.dead,
+    )  # fmt: skip
+
+
+def _rounded(number: int) -> int:
+    """The next of few sizes, at most a quarter above: each size is a statement that SQLite has to prepare."""
+    grain = 1 << max(0, number.bit_length() - 3)
+    return -(-number // grain) * grain
+
+
+@lru_cache(maxsize=64)
+def _insert(number: int) -> str:
+    """Inserts so many rows into the view through which units are written."""
+    row = f"({', '.join('?' * len(_sql.UNIT_COLUMNS))})"
+    return f"INSERT INTO fasm_unit VALUES {', '.join([row] * number)}"
 
 
 def _no_nul(text: str) -> None:
@@ -88,62 +144,9 @@ def _no_nul(text: str) -> None:
         raise ValueError(text)
 
 
-def _exactly(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if db.executemany(statement, rows).rowcount != len(rows):
-        raise Refused
-
-
 def _revision(db: sqlite3.Connection, unit: Unit) -> int | None:
     row = db.execute(_sql.OWNED, (unit.instance, unit.epoch)).fetchone()
     return None if row is None else int(row[0])
-
-
-def _write_outbox(db: sqlite3.Connection, units: Sequence[Unit]) -> None:
-    """Ids leave before others enter, so that one unit may take a result and emit its id again."""
-    removed = [(unit.instance, action_id) for unit in units for action_id in unit.removed]
-    if removed:
-        _exactly(db, _sql.REMOVE, removed)
-    changed = [(unit, change) for unit in units for change in unit.changed]
-    if changed:
-        _write_changes(db, changed)
-    emitted = [row for unit in units if unit.emitted for row in _emitted_rows(db, unit)]
-    if emitted:
-        db.executemany(_sql.EMIT, emitted)
-    for unit in units:
-        for new in unit.emitted:
-            if new.dead is not None:
-                db.execute(_sql.BURY, (new.dead, unit.instance, new.action_id))
-
-
-def _log_row(seq: int, unit: Unit, step: Transition) -> tuple[object, ...]:
-    revision = step.revision + 1
-    sealed = seal(step.input, revision, step.at, step.version, unit.epoch)
-    return (
-        seq,
-        unit.instance,
-        unit.instance,
-        revision,
-        step.at,
-        step.version,
-        unit.epoch,
-        step.input,
-        step.key,
-        step.digest,
-        sealed,
-    )
-
-
-def _emitted_rows(db: sqlite3.Connection, unit: Unit) -> list[tuple[object, ...]]:
-    revision = unit.transition.revision + 1 if unit.transition is not None else _revision(db, unit)
-    assert revision is not None
-    rows: list[tuple[object, ...]] = []
-    for position, new in enumerate(unit.emitted):
-        _no_nul(new.action_id)
-        _no_nul(new.kind)
-        sealed = seal_action(unit.instance, new.action_id, new.payload)
-        head = (unit.instance, new.action_id, revision, position, new.kind, new.payload, sealed)
-        rows.append((*head, new.attempts, new.not_before))
-    return rows
 
 
 def _write_changes(db: sqlite3.Connection, changed: Sequence[tuple[Unit, Change]]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from fasm._native import seal
 from fasm.stores import _check
 from fasm.stores._rows import Claim, Pruned, Snapshot
-from fasm.stores._seal import seal
 from fasm.stores.sqlite import _sql
 
 

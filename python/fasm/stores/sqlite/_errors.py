@@ -40,5 +40,5 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
 
 
 def left_open_outcome(error: sqlite3.Error) -> bool:
-    """Whether a COMMIT that raised this may be durable after all: all but a clean refusal."""
-    return code_of(error) not in (_BUSY | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
+    """Whether what was to be committed may be durable after all: after all errors but a clean refusal."""
+    return code_of(error) not in (_BUSY | _CORRUPT | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})

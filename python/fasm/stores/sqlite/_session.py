@@ -90,10 +90,12 @@ class Session:
                 isolation_level=None,
                 check_same_thread=False,
                 timeout=self.options.busy_timeout_s,
-                cached_statements=64,
+                cached_statements=128,
             )
             try:
                 self._set_pragmas(db)
+                for statement in _sql.WRITER:
+                    db.execute(statement)
             except BaseException:
                 db.close()
                 raise
@@ -117,6 +119,7 @@ class Session:
             "trusted_schema": 0,
             "cell_size_check": 1,
             "secure_delete": 0,
+            "temp_store": 2,  # in memory: nothing is kept there but the view through which units are written
             "query_only": 0,
         }
         for name, value in wanted.items():

@@ -74,21 +74,45 @@ TABLES = {
 
 # ---- units -----------------------------------------------------------------------------------------------
 
-ADVANCE_WITH_STATE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?,
-    state_revision = revision + 1, state_version = ?, state = ?, state_seal = ?
-    WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
-ADVANCE = """UPDATE fasm_instance SET revision = revision + 1, at = ?, last = ?
-    WHERE name = ? AND revision = ? AND epoch = ? AND owner IS NOT NULL"""
+UNIT_COLUMNS = (
+    "instance", "seq", "revision", "epoch", "at", "version", "input", "input_seal", "digest", "key",
+    "fingerprint", "state", "large_state", "state_seal", "removed",
+    "emitted", "emitted_at", "position", "kind", "payload", "payload_seal", "attempts", "not_before", "dead",
+)  # fmt: skip
+WRITER = (
+    f"CREATE TEMP VIEW fasm_unit AS SELECT {', '.join(f'NULL AS {name}' for name in UNIT_COLUMNS)}",
+    """CREATE TEMP TRIGGER fasm_write INSTEAD OF INSERT ON fasm_unit WHEN NEW.instance IS NOT NULL BEGIN
+    INSERT INTO fasm_log SELECT NEW.seq, (SELECT last FROM fasm_instance WHERE name = NEW.instance),
+        NEW.instance, NEW.revision + 1, NEW.at, NEW.version, NEW.epoch, NEW.input, NEW.key, NEW.digest,
+        NEW.input_seal WHERE NEW.seq IS NOT NULL;
+    UPDATE fasm_instance SET revision = revision + 1, at = NEW.at, last = NEW.seq,
+        state_revision = CASE WHEN NEW.state IS NULL THEN state_revision ELSE revision + 1 END,
+        state_version = CASE WHEN NEW.state IS NULL THEN state_version ELSE NEW.version END,
+        state = coalesce(NEW.state, state),
+        state_seal = CASE WHEN NEW.state IS NULL THEN state_seal ELSE NEW.state_seal END
+        WHERE NEW.seq IS NOT NULL AND name = NEW.instance AND revision = NEW.revision
+        AND epoch = NEW.epoch AND owner IS NOT NULL;
+    SELECT RAISE(ABORT, 'a unit of fasm does not apply') WHERE NEW.seq IS NOT NULL AND changes() <> 1;
+    INSERT INTO fasm_snapshot SELECT NEW.instance, NEW.revision + 1, NEW.version, NEW.large_state,
+        NEW.state_seal WHERE NEW.large_state IS NOT NULL
+        ON CONFLICT (instance) DO UPDATE SET revision = excluded.revision, version = excluded.version,
+        state = excluded.state, seal = excluded.seal;
+    INSERT INTO fasm_key SELECT NEW.instance, NEW.key, NEW.revision + 1, NEW.at, NEW.fingerprint
+        WHERE NEW.key IS NOT NULL;
+    DELETE FROM fasm_outbox WHERE instance = NEW.instance AND action_id = NEW.removed;
+    SELECT RAISE(ABORT, 'a unit of fasm does not apply') WHERE NEW.removed IS NOT NULL AND changes() <> 1;
+    INSERT INTO fasm_outbox SELECT NEW.instance, NEW.emitted, NEW.emitted_at, NEW.position, NEW.kind,
+        NEW.payload, NEW.payload_seal, NEW.attempts, NEW.not_before, '', NULL, NULL, 0, NEW.dead
+        WHERE NEW.emitted IS NOT NULL;
+END""",
+)
+"""How units are written: rows inserted into this view. A batch of units is one statement, which SQLite runs
+and commits in one go, without a turn for Python in between. It lives in the writer's connection only."""
+
 OWNED = "SELECT revision FROM fasm_instance WHERE name = ? AND epoch = ? AND owner IS NOT NULL"
-ADD_LOG = """INSERT INTO fasm_log VALUES (?, (SELECT last FROM fasm_instance WHERE name = ?),
-    ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM fasm_log"
-ADD_KEY = "INSERT INTO fasm_key VALUES (?, ?, ?, ?, ?)"
 PUT_SNAPSHOT = """INSERT INTO fasm_snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance) DO UPDATE SET
     revision = excluded.revision, version = excluded.version, state = excluded.state, seal = excluded.seal"""
-BURY = "UPDATE fasm_outbox SET dead = ? WHERE instance = ? AND action_id = ?"
-REMOVE = "DELETE FROM fasm_outbox WHERE instance = ? AND action_id = ?"
-EMIT = "INSERT INTO fasm_outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', NULL, NULL, 0, NULL)"
 CHANGE = """UPDATE fasm_outbox SET attempts = ?, not_before = ?, error = ?, result = ?, result_seal = ?,
     result_attempts = ?, dead = ? WHERE instance = ? AND action_id = ? AND revision = ?"""
 IN_OUTBOX = "SELECT 1 FROM fasm_outbox WHERE instance = ? AND action_id = ?"

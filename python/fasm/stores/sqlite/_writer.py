@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from fasm.errors import CommitUnknown
+from fasm.errors import CommitUnknown, StoreError
+from fasm.stores._batching import first_share
 from fasm.stores._rows import KeyRow, StoreInfo, Unit
-from fasm.stores.sqlite._batch import REFUSALS, Answer, write_all, write_each, write_one
+from fasm.stores.sqlite._batch import REFUSALS, Answer, is_plain, write_all, write_each, write_one
 from fasm.stores.sqlite._errors import left_open_outcome, translate
 from fasm.stores.sqlite._session import Options, Session
 
@@ -84,15 +85,17 @@ class Writer(threading.Thread):
     def _serve(self) -> None:
         waiting, queue = self._waiting, self._queue
         while True:
-            if not waiting:
+            limit = self._max_batch
+            if not waiting and queue.empty():
                 waiting.append(queue.get())
+                limit = min(limit, first_share(1 + queue.qsize()))
             for _ in range(queue.qsize()):
                 waiting.append(queue.get())
             head = waiting[0]
             if head is None:
                 return
             if isinstance(head, tuple):
-                self._commit(self._take_batch())
+                self._commit(self._take_batch(limit))
             else:
                 waiting.popleft()
                 if isinstance(head, Job):
@@ -100,12 +103,12 @@ class Writer(threading.Thread):
                 else:
                     self._lend(head)
 
-    def _take_batch(self) -> list[tuple[Unit, Waiter]]:
+    def _take_batch(self, limit: int) -> list[tuple[Unit, Waiter]]:
         """Takes the longest run of units of different instances, so that the order within each is kept."""
         batch: list[tuple[Unit, Waiter]] = []
         seen = set[str]()
         waiting = self._waiting
-        while waiting and len(batch) < self._max_batch:
+        while waiting and len(batch) < limit:
             item = waiting[0]
             if not isinstance(item, tuple) or item[0].instance in seen:
                 break
@@ -119,7 +122,7 @@ class Writer(threading.Thread):
     def _commit(self, batch: Sequence[tuple[Unit, Waiter]]) -> None:
         units = [unit for unit, _ in batch]
         try:
-            answers = self._transaction(lambda db: self._write(db, units))
+            answers = self._write(units)
         except Exception as error:
             self._post([(waiter, None, error) for _, waiter in batch])
             return
@@ -131,8 +134,16 @@ class Writer(threading.Thread):
                 results.append((waiter, answer, None))
         self._post(results)
 
-    def _write(self, db: sqlite3.Connection, units: Sequence[Unit]) -> Sequence[Answer]:
+    def _write(self, units: Sequence[Unit]) -> Sequence[Answer]:
         """Writes all at once; only when one of them does not apply, one by one, to find out which and why."""
+        seq = self._session.seq
+        if not is_plain(units):
+            return self._transaction(lambda db: self._write_all(db, units))
+        if self._write_plain(units):
+            return [None] * len(units)
+        return self._transaction(lambda db: write_each(db, units, seq))
+
+    def _write_all(self, db: sqlite3.Connection, units: Sequence[Unit]) -> Sequence[Answer]:
         try:
             write_all(db, units, self._session.seq)
         except REFUSALS:
@@ -140,6 +151,18 @@ class Writer(threading.Thread):
             db.execute("BEGIN IMMEDIATE")
             return write_each(db, units, self._session.seq)
         return [None] * len(units)
+
+    def _write_plain(self, units: Sequence[Unit]) -> bool:
+        """Writes a batch by one statement that is its own transaction: SQLite needs no turn of Python's."""
+        try:
+            self._renew_connection()
+            write_all(self._session.db, units, self._session.seq)
+        except REFUSALS:
+            return False
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        self._session.require_files()  # afterwards: what is acknowledged was in the file that people see
+        return True
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs work in a transaction and commits it, or rolls back and raises."""
@@ -156,25 +179,32 @@ class Writer(threading.Thread):
 
     def _begin(self) -> sqlite3.Connection:
         try:
-            if self._suspect:
-                self._session.reconnect()
-                self._suspect = False
+            self._renew_connection()
             self._session.db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._undo(self._session.db)
             raise translate(error, self._session.path) from error
         return self._session.db
 
+    def _renew_connection(self) -> None:
+        if self._suspect:
+            self._session.reconnect()
+            self._suspect = False
+
     def _end(self, db: sqlite3.Connection) -> None:
         try:
             db.execute("COMMIT")
         except sqlite3.Error as error:
-            self._undo(db)
-            if left_open_outcome(error):
-                self._suspect = True
-                raise CommitUnknown(f"{self._session.path}: the commit failed halfway: {error}") from error
-            raise translate(error, self._session.path) from error
-        self._session.require_files()  # afterwards: what is acknowledged was in the file that people see
+            raise self._failed(error) from error
+        self._session.require_files()
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        """What the failure of a commit means, after which nobody may use this connection as it was."""
+        self._undo(self._session.db)
+        if not left_open_outcome(error):
+            return translate(error, self._session.path)
+        self._suspect = True
+        return CommitUnknown(f"{self._session.path}: the commit failed halfway: {error}")
 
     def _undo(self, db: sqlite3.Connection) -> None:
         try:
