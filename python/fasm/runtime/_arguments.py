@@ -9,7 +9,7 @@ from typing import Any
 
 from fasm._check import invalid
 from fasm.errors import InvalidArgument
-from fasm.runtime._host import log
+from fasm.runtime._host import ENDS_THE_LOOP, log
 from fasm.runtime.machine_types import MachineTypes
 from fasm.runtime.metrics import Metrics
 from fasm.stores import _check
@@ -109,17 +109,21 @@ class GuardedMetrics:
         """Adds to a counter."""
         try:
             self._metrics.add(name, amount)
-        except Exception as error:
+        except ENDS_THE_LOOP:
+            raise
+        except BaseException as error:
             self._tell(error)
 
     def record(self, name: str, value: float, /) -> None:
         """Records one value of a distribution."""
         try:
             self._metrics.record(name, value)
-        except Exception as error:
+        except ENDS_THE_LOOP:
+            raise
+        except BaseException as error:
             self._tell(error)
 
-    def _tell(self, error: Exception) -> None:
+    def _tell(self, error: BaseException) -> None:
         if not self._told:
             self._told = True
             log.error("metrics raise; this is said once", exc_info=error)
@@ -134,7 +138,9 @@ def guarded_jitter(jitter: Callable[[], float]) -> Callable[[], float]:
             if 0 <= number <= 1 and not math.isnan(number):
                 return number
             log.error("jitter gave %r, expected a number from 0 to 1", number)
-        except Exception as error:
+        except ENDS_THE_LOOP:
+            raise
+        except BaseException as error:
             log.error("jitter raises", exc_info=error)
         return 1.0
 

@@ -269,8 +269,8 @@ class Instance:
             if scope is not None:
                 scope.end(outcome="accepted" if row is None else "repeated")
             if row is None:
-                host.metrics.add("accepted")
                 job.accept(Receipt(self.name, self.revision, at))
+                host.metrics.add("accepted")
             else:
                 await self._repeat(job, row, fingerprint)
         finally:
@@ -298,8 +298,8 @@ class Instance:
     async def _repeat(self, job: InputJob, row: KeyRow, fingerprint: bytes) -> None:
         """The key was seen before: the first receipt for the same input, an error for another one."""
         if row.fingerprint == fingerprint or await self._was_same(job, row):
-            self.host.metrics.add("repeated")
             job.accept(Receipt(self.name, row.revision, row.at, repeated=True))
+            self.host.metrics.add("repeated")
         else:
             job.fail(KeyReused(row.key, self.name))
 

@@ -28,6 +28,11 @@ class Pruning:
         """Begins to prune."""
         self._task = self._host.start(self._run())
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether somebody else cancelled it, as only who ends the loop does, with all other tasks."""
+        return self._task is not None and (self._task.cancelled() or self._task.cancelling() > 0)
+
     async def end(self) -> None:
         """Ends it."""
         if self._task is not None:

@@ -282,6 +282,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             raise elsewhere("close")
         self._host.closing = True
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
+        if self._pruning.was_cut_off:  # and every handler with it, even before it began
+            limit_s = 0
         try:
             async with asyncio.timeout(limit_s):
                 await self._waiters.until(self._is_quiet)
