@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from fasm.errors import Fenced, InvalidArgument, StoreConflict, StoreError
-from fasm.stores._rows import Emission, KeyRow, LogRow, Snapshot, Transition, Unit
+from fasm.errors import DuplicateActionId, Fenced, InvalidArgument, StoreConflict, StoreError
+from fasm.stores._rows import Claim, Emission, KeyRow, LogRow, Snapshot, Transition, Unit
 from fasm.stores.conformance._harness import Harness, advance, case, emission, opened, own, read, step
 
 
@@ -118,6 +118,42 @@ class Commits:
             assert isinstance(answers[17], InvalidArgument)
             for n, name in enumerate(names):
                 assert (await read(store, name)).revision == (0 if n in wrong else 1)
+
+    @case
+    async def test_a_unit_of_many_rows_is_written_whole_or_not_at_all(self, harness: Harness) -> None:
+        ids = [f"a{n:04}" for n in range(1_500)]
+        async with opened(harness) as store:
+            claim = await own(store, "eu")
+            first = Unit("eu", claim.epoch, step(0), tuple(map(emission, ids)))
+            assert await store.commit(first) is None
+            before = await read(store, "eu")
+            assert [row.action_id for row in before.outbox] == ids
+            new = tuple([emission(f"b{n}") for n in range(1_500)])
+            await fails(
+                store.commit(Unit("eu", claim.epoch, step(1), (*new, emission(ids[0])))), DuplicateActionId
+            )
+            assert await read(store, "eu") == before
+            again = Unit("eu", claim.epoch, step(1), tuple(map(emission, ids[::-1])), removed=tuple(ids))
+            assert await store.commit(again) is None
+            after = await read(store, "eu")
+            assert [row.action_id for row in after.outbox] == ids[::-1]
+            assert {row.revision for row in after.outbox} == {2}
+
+    @case
+    async def test_more_units_than_fit_into_one_commit_are_all_written(self, harness: Harness) -> None:
+        async with opened(harness) as store:
+            names = [f"i{n:04}" for n in range(700)]
+            claims = await store.claim(names)
+            units = [
+                Unit(claim.instance, claim.epoch, step(0), (emission("1"), emission("2")))
+                for claim in claims
+                if isinstance(claim, Claim)
+            ]
+            assert await asyncio.gather(*map(store.commit, units)) == [None] * 700
+            rows = await store.outbox(dead=False, limit=2_000)
+            assert [(row.instance, row.action_id) for row in rows] == [
+                (name, id) for name in names for id in ("1", "2")
+            ]
 
     @case
     async def test_the_log_after_the_last_snapshot_comes_back_in_order(self, harness: Harness) -> None:
