@@ -24,7 +24,10 @@ from fasm.runtime import Backoff, MachineTypes
 from fasm.stores import MemoryStore, PostgresStore, SqliteStore, Unit
 
 LIMIT = 100
-LEASE_S = 0.6
+LONG_LEASE_S = 60.0
+"""Of a process that gets little of the machine, no lease is to end by itself."""
+SHORT_LEASE_S = 3.0
+"""For a test that waits for the end of one."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS book (id integer PRIMARY KEY, amount bigint, state text);
@@ -249,6 +252,7 @@ class Place:
     dsn: str = ""
     schema: str = ""
     first: MemoryStore | None = None
+    lease_s: float = LONG_LEASE_S
 
     @property
     def has_tables(self) -> bool:
@@ -261,12 +265,12 @@ class Place:
 
     def store(self) -> Any:
         if self.kind == "memory":
-            self.first = self.first.peer() if self.first else MemoryStore(lease_s=LEASE_S)
+            self.first = self.first.peer() if self.first else MemoryStore(lease_s=self.lease_s)
             return self.first
         if self.kind.startswith("sqlite"):
             sqlite = SqliteStore(self.directory / "app.db")
             return sqlite.transactional(InSqlite, script=TABLES) if self.has_tables else sqlite
-        postgres = PostgresStore(self.dsn, schema=self.schema, lease_s=LEASE_S)
+        postgres = PostgresStore(self.dsn, schema=self.schema, lease_s=self.lease_s)
         if not self.has_tables:
             return postgres
         script = f'SET search_path = "{self.schema}"; {TABLES}'
