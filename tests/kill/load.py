@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fasm import Receipt, Runtime
-from fasm.errors import FasmError, KeyReused, NotOwner, RuntimeClosed, StoreError
+from fasm.errors import FasmError, KeyReused, NotOwner, RuntimeClosed, StoreBusy, StoreError
 from fasm.runtime import Backoff, DeadLetter
 from fasm.stores import Store
+from tests.kill.loss import Losses, lose_answers
 from tests.kill.shop import Charged, Lost, Order, Refused, Shop
 from tests.kill.world import ANSWERED, HOPELESS, UNTAKEN, Record, World
 
@@ -44,6 +45,7 @@ class Scene:
         is_shared: Whether the store is a server, which may cost an input another try.
         owners: How many processes contend.
         keep_log_s: How long the log is kept.
+        losses: The share of commits whose answers are lost, which each process draws from these.
     """
 
     directory: Path
@@ -54,6 +56,7 @@ class Scene:
     is_shared: bool
     owners: int = 1
     keep_log_s: float = 1e6
+    losses: tuple[float, ...] = (0.0,)
 
     def instance(self, caller: int) -> str:
         return f"shop-{caller % self.instances}"
@@ -70,7 +73,7 @@ async def opened(scene: Scene, rng: random.Random, *, kind: bool) -> AsyncIterat
         return Runtime(
             scene.make_machine(world),
             initial=Shop,
-            store=scene.make_store(),
+            store=lose_answers(scene.make_store(), Losses(rng, rng.choice(scene.losses))),
             execute=world.execute,
             observe=world.observe,
             snapshot_every=rng.choice([1, 1, 3, 50]),
@@ -101,6 +104,10 @@ async def patiently(scene: Scene, work: Callable[[], Awaitable[T]]) -> T:
         except FasmError as error:  # the plain one says that an instance is stopped, and will be tried again
             known = isinstance(error, (NotOwner, StoreError)) or type(error) is FasmError
             if not scene.is_shared or not known:
+                if isinstance(
+                    error, StoreBusy
+                ):  # at its end it tries no more, and then says that it is closed
+                    await work()
                 raise
             logging.getLogger("load").info("another try: %s", error)
         await asyncio.sleep(0.01)

@@ -13,12 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from fasm import Normal, Receipt, Runtime
-from fasm.errors import RuntimeClosed
+from fasm.errors import RuntimeClosed, StoreBusy
 from fasm.runtime import _commits, _transactional
 from fasm.runtime._dispatch import Dispatcher
 from fasm.runtime._instance import Instance
 from fasm.runtime._jobs import InputJob
 from fasm.runtime._members import Members
+from fasm.runtime._outbox import Pending
+from fasm.runtime._plain import PlainKeeper
+from fasm.runtime._transactional import TransactionalKeeper
 from fasm.stores import Store, Transition, Unit
 from fasm.stores.postgres import _flush, _sql
 from tests.kill.shop import Orders, Refused
@@ -115,17 +118,6 @@ def wraps(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[Any],
     return mutate
 
 
-async def believe(host: Any, instance: Any, unit: Unit) -> bool:
-    """Takes a commit whose answer was lost for done."""
-    await _commits.reclaim(host, instance, unit.epoch)
-    return True
-
-
-def believes_lost_answers(_: Any) -> None:
-    for module in (_commits, _transactional):
-        setattr(module, "was_written", believe)  # noqa: B010 - a function is replaced
-
-
 def twice(execute: Any) -> Any:
     async def call(*arguments: Any) -> Any:
         return (await asyncio.gather(execute(*arguments), execute(*arguments)))[0]
@@ -216,6 +208,81 @@ async def idle(*_: Any) -> None:
     pass
 
 
+# ---- what becomes of a commit whose answer is lost ---------------------------------------------------------
+
+look_up = _commits.was_written
+
+
+def looks_up(instead: Any) -> Callable[[Any], None]:
+    """Replaces the question whether a commit was written."""
+
+    def mutate(_: Any) -> None:
+        for module in (_commits, _transactional):
+            setattr(module, "was_written", instead)  # noqa: B010 - a function is replaced
+
+    return mutate
+
+
+def without_a_look(answer: bool) -> Callable[[Any], None]:
+    async def believe(host: Any, instance: Any, unit: Unit) -> bool:
+        await _commits.reclaim(host, instance, unit.epoch)
+        return answer
+
+    return looks_up(believe)
+
+
+async def is_denied(host: Any, instance: Any, unit: Unit) -> bool:
+    """The caller is told that nothing has happened."""
+    if await look_up(host, instance, unit):
+        raise StoreBusy("it could not be made durable")
+    return False
+
+
+def once_more(again: Callable[..., Any]) -> Callable[[Any], None]:
+    """After a transition that was written though the answer was lost, something is done again."""
+    written = set[str]()
+
+    async def noted(host: Any, instance: Any, unit: Unit) -> bool:
+        found = await look_up(host, instance, unit)
+        if found:
+            written.add(unit.instance)
+        return found
+
+    def make(run: Any) -> Any:
+        async def call(self: Any, event: Any, data: bytes, key: str | None, print: bytes, taken: Any) -> Any:
+            row = await run(self, event, data, key, print, taken)
+            if self._instance.name not in written:
+                return row
+            written.remove(self._instance.name)
+            return await again(functools.partial(run, self, event, data), self._instance, key, print, taken)
+
+        return call
+
+    def mutate(_: Any) -> None:
+        looks_up(noted)(None)
+        for keeper in (PlainKeeper, TransactionalKeeper):
+            wraps(keeper, "run", make)(None)
+
+    return mutate
+
+
+async def apply_again(run: Any, _: Any, key: str | None, fingerprint: bytes, taken: Any) -> Any:
+    return await run(key, fingerprint, None) if taken is None else None
+
+
+async def apply_without_key(run: Any, _: Any, key: str | None, fingerprint: bytes, taken: Any) -> Any:
+    return await run(None, b"", None) if taken is None else None
+
+
+async def execute_again(_: Any, instance: Any, key: str | None, fingerprint: bytes, taken: Any) -> None:
+    """The action is outstanding once more, in memory, and its next result is taken like the first."""
+    if taken is not None and instance.outbox.get(taken.id) is None:
+        parts = (taken.id, taken.action, taken.action_id, taken.revision, taken.attempts + 1, 0)
+        again = Pending(instance, *parts)
+        instance.outbox.add(again)
+        instance.host.dispatcher.start(again)
+
+
 def take_fences_down(_: Any) -> None:
     """Lets a process write without a look at owner and epoch, and not care that its lease is lost."""
     wraps(Members, "lose_all", lambda _: lambda self, error: None)(None)
@@ -230,6 +297,16 @@ def take_fences_down(_: Any) -> None:
         elif instead not in statement:
             raise AssertionError(f"{name} has no fence to be taken down")
 
+
+LOST: dict[str, Callable[[Any], None]] = {
+    "believes-lost-answers": without_a_look(True),
+    "takes-lost-answers-for-failures": without_a_look(False),
+    "denies-what-was-written": looks_up(is_denied),
+    "applies-again": once_more(apply_again),
+    "applies-again-without-key": once_more(apply_without_key),
+    "takes-results-twice": once_more(execute_again),
+}
+"""What goes wrong after a lost answer. The only ones that can do so to a state in tables."""
 
 MUTATIONS: dict[str, Callable[[Any], None]] = {
     # 1: an acknowledged input is never lost, nothing is taken twice
@@ -267,9 +344,8 @@ MUTATIONS: dict[str, Callable[[Any], None]] = {
     "loses-letters": changes(without_letters),
     "buries-at-the-end": wraps(Dispatcher, "halt", buries_first),
     "refuses-what-it-took": wraps(Runtime, "submit", refuses_what_it_took),
-    # 8: of a commit whose answer is lost, the outcome is looked up
-    # (That none is done twice instead shows a rehearsal: here, few answers are lost after the commit.)
-    "believes-lost-answers": believes_lost_answers,
+    # 8: of a commit whose answer is lost, the outcome is looked up, and nothing is done twice
+    **LOST,
     # 9: whoever lost the lease writes nothing
     UNFENCED: take_fences_down,
 }

@@ -2,8 +2,9 @@
 
 Each cycle forks what lives no more, lets it work as hard as it can, and then does something to it, whatever
 it is at (starting, recovering, committing, executing): by default SIGKILL. Then it goes on with the same
-store. Every so often a process brings everything to rest, and its state is compared with the record of the
-world. At the end of a round, on a store of its own, the log is replayed from the first revision.
+store. Meanwhile, answers to commits get lost on their way. Every so often a process brings everything to
+rest, and its state is compared with the record of the world. At the end of a round, on a store of its own,
+the log is replayed from the first revision.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pathlib import Path
 
 from tests.kill.campaign import DEEDS, Campaign
 from tests.kill.compare import Wrong
-from tests.kill.mutants import MUTATIONS
+from tests.kill.loss import SHARES
+from tests.kill.mutants import LOST, MUTATIONS
 from tests.kill.scenes import scene
 from tests.kill.server import Server, own_server, run_sql
 from tests.kill.witness import Witness
@@ -51,6 +53,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--deeds", nargs="+", choices=DEEDS, default=["kill"], help="in turn")
     parser.add_argument("--dsn", default="", help="a PostgreSQL server; without it one is started")
     parser.add_argument("--mutant", choices=list(MUTATIONS), default="", help="break a promise on purpose")
+    parser.add_argument(
+        "--losses",
+        nargs="+",
+        type=float,
+        default=SHARES,
+        help="shares of commits whose answers are lost, one drawn by each process",
+    )
     parser.add_argument("--patience-s", type=float, default=300, help="how long nothing may get done")
     parser.add_argument(
         "--seed", type=int, default=None, help="the moments of the kills are random in any case"
@@ -58,8 +67,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.store == "sqlite" and (options.owners > 1 or not set(options.deeds) <= {"kill", "close"}):
         parser.error("several owners, and deeds other than kill and close, need --store postgres")
-    if options.mutant and options.state == "tables":
-        parser.error("mutants have plain state")
+    if options.mutant not in ("", *LOST) and options.state == "tables":
+        parser.error("this mutant has plain state")
     return options
 
 
@@ -72,7 +81,9 @@ def play(
         directory = Path(name)
         where = scene(directory, dsn=dsn, schema=schema, state=options.state, mutant=options.mutant)
         # Every second round forgets its log as soon as it may.
-        where = replace(where, owners=options.owners, keep_log_s=rng.choice([0, 1e6]))
+        where = replace(
+            where, owners=options.owners, keep_log_s=rng.choice([0, 1e6]), losses=tuple(options.losses)
+        )
         witness = Witness(directory, dsn, schema)
         campaign = Campaign(where, witness, rng, options.patience_s, server)
         try:

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from tests.kill.mutants import DISPATCHES_EARLY, MUTATIONS, UNFENCED
+from tests.kill.mutants import DISPATCHES_EARLY, LOST, MUTATIONS, UNFENCED
 from tests.kill.test_kill import campaign
 
-BELIEVES = "believes-lost-answers"
+EARLY = "acknowledges-early"
 NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
 KILLED = r"Lost: caller \d sent \d+ after \d+"
 CAUGHT = {
     # promise 1
-    "acknowledges-early": rf"{NOT_YET}|{KILLED}|is lost",
+    EARLY: rf"{NOT_YET}|{KILLED}|is lost",
     "forgets-keys": rf"{NOT_YET}|{KILLED}|were taken twice",
     "prunes-keys": rf"{KILLED}|acknowledged at \d+, got|its key says None|keys and orders differ|{NOT_YET}",
     "gives-the-last-receipt": r"acknowledged at \d+, (in the store at|got)|the receipt for",
@@ -64,15 +64,39 @@ def test_a_broken_promise_is_caught(mutant: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("mutant", "deed"), [("acknowledges-early", "kill"), (BELIEVES, "cut")])
-def test_an_answer_that_is_not_true_is_seen_on_postgres_too(
-    postgres_dsn: str, mutant: str, deed: str
-) -> None:
-    place = ("--store", "postgres", "--dsn", postgres_dsn, "--deeds", deed)
-    done = campaign(200, "--check-every", "3", "--mutant", mutant, *place)
+def test_an_answer_that_is_not_true_is_seen_on_postgres_too(postgres_dsn: str) -> None:
+    done = campaign(200, "--check-every", "3", "--mutant", EARLY, *on_postgres(postgres_dsn))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(CAUGHT["acknowledges-early"] + "|Lost: caller", done.stderr), done.stderr
+    assert re.search(CAUGHT[EARLY] + "|Lost: caller", done.stderr), done.stderr
+
+
+def on_postgres(dsn: str) -> tuple[str, ...]:
+    return ("--store", "postgres", "--dsn", dsn)
+
+
+def catches(mutant: str, state: str, *place: str) -> None:
+    """One in five answers to commits is lost, so that this takes a few cycles, and no luck."""
+    options = ("--check-every", "3", "--losses", "0.2", "--mutant", mutant, "--state", state)
+    done = campaign(60, *options, *place)
+    assert re.search(r"^seed \d+: (?!stuck)", done.stderr, re.MULTILINE), done.stdout + done.stderr
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("state", ["plain", "tables"])
+@pytest.mark.parametrize("mutant", LOST)
+def test_what_goes_wrong_after_a_lost_answer_is_caught(mutant: str, state: str) -> None:
+    catches(mutant, state)
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("state", ["plain", "tables"])
+@pytest.mark.parametrize("mutant", LOST)
+def test_what_goes_wrong_after_a_lost_answer_is_caught_on_postgres(
+    postgres_dsn: str, mutant: str, state: str
+) -> None:
+    catches(mutant, state, *on_postgres(postgres_dsn))
 
 
 def test_every_mutant_is_to_be_caught() -> None:
-    assert {*CAUGHT, BELIEVES, UNFENCED} == {*MUTATIONS}  # that last one in `test_paused`
+    assert {*CAUGHT, *LOST, UNFENCED} == {*MUTATIONS}  # that last one in `test_paused`

@@ -72,25 +72,22 @@ async def settle(host: Host, instance: Instance, unit: Unit, error: Exception) -
     """
     failures = 0
     while True:
-        failures += 1
-        if isinstance(error, CommitUnknown):
-            host.metrics.add("commit_unknown")
-            if await was_written(host, instance, unit):
-                return None
-            unit = replace(unit, epoch=instance.epoch)
-            error = StoreBusy(f"the commit did not happen, {failures} times in a row: {error}")
-        elif isinstance(error, Fenced) and instance.epoch != unit.epoch:
-            unit = replace(
-                unit, epoch=instance.epoch
-            )  # claimed anew, by this process, while it was on its way
-        elif isinstance(error, (StoreConflict, DuplicateActionId, UnknownActionId)):
-            await compare(host, instance, error)
-        elif not isinstance(error, StoreBusy):
-            raise error
-        if failures > TRIES or host.halted:
-            raise error
+        if not (isinstance(error, Fenced) and await was_claimed_anew(instance, unit.epoch)):
+            failures += 1
+            if isinstance(error, CommitUnknown):
+                host.metrics.add("commit_unknown")
+                if await was_written(host, instance, unit):
+                    return None
+                error = StoreBusy(f"the commit did not happen, {failures} times in a row: {error}")
+            elif isinstance(error, (StoreConflict, DuplicateActionId, UnknownActionId)):
+                await compare(host, instance, error)
+            elif not isinstance(error, StoreBusy):
+                raise error
+            if failures > TRIES or host.halted:
+                raise error
+            await pause(host, failures)
         host.metrics.add("commit_retries")
-        await pause(host, failures)
+        unit = replace(unit, epoch=instance.epoch)
         try:
             return await host.store.commit(unit)
         except (StoreError, LedgerError) as again:
@@ -101,7 +98,7 @@ async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
     """Whether the transition of a unit is durable. Afterwards nobody can write it under its old epoch.
 
     Raises:
-        CommitUnknown: The instance stopped meanwhile, and nobody can claim it.
+        CommitUnknown: It cannot be found out.
     """
     if unit.transition is None:
         raise TypeError("only a transition can be asked for")
@@ -113,11 +110,28 @@ async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
         extra=host.extra(unit.instance),
     )
     try:
-        await reclaim(host, instance, unit.epoch)
-    except Fenced as error:
-        instance.stop(error)
-        await host.shut_out(unit.instance)
-    return await patiently(host, lambda: host.store.was_committed(unit.instance, unit.epoch, revision))
+        try:
+            await reclaim(host, instance, unit.epoch)
+        except Fenced as error:
+            instance.stop(error)
+            await host.shut_out(unit.instance)
+        return await patiently(host, lambda: host.store.was_committed(unit.instance, unit.epoch, revision))
+    except CommitUnknown:
+        raise
+    except StoreError as error:  # which would say that nothing has happened
+        raise CommitUnknown(
+            f"instance {unit.instance!r}: the answer to a commit was lost, and what became of it cannot be "
+            f"found out: {error}"
+        ) from error
+
+
+async def was_claimed_anew(instance: Instance, epoch: int) -> bool:
+    """After `Fenced`: whether it was this process that claimed the instance since, and shut itself out.
+
+    The store knows of a claim before the process does, which then is about to hear of it.
+    """
+    async with instance.claiming:
+        return instance.epoch != epoch
 
 
 async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
@@ -166,7 +180,7 @@ async def keep_up(host: Host, instance: Instance, unit: Unit) -> None:
         try:
             await host.store.commit(unit)
         except Fenced:
-            if instance.epoch == unit.epoch:
+            if not await was_claimed_anew(instance, unit.epoch):
                 raise
         except CommitUnknown:
             host.metrics.add("commit_unknown")

@@ -9,7 +9,16 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from fasm._native import Normal, TrackedActionCompleted
-from fasm.errors import FasmError, Fenced, InvalidArgument, KeyReused, QueueFull, RuntimeClosed, StoreError
+from fasm.errors import (
+    CommitUnknown,
+    FasmError,
+    Fenced,
+    InvalidArgument,
+    KeyReused,
+    QueueFull,
+    RuntimeClosed,
+    StoreError,
+)
 from fasm.runtime._commits import Diverged, keep_up, patiently
 from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
@@ -289,7 +298,7 @@ class Instance:
         """Whether an error is more than the outcome of one transition."""
         if isinstance(error, asyncio.CancelledError):  # ours, or thrown by stf for reasons of its own
             return self._task is None or self._task.cancelling() > 0
-        return isinstance(error, (Fenced, Diverged, *ENDS_THE_LOOP))
+        return isinstance(error, (Fenced, Diverged, CommitUnknown, *ENDS_THE_LOOP))
 
     async def _find_key(self, key: str) -> KeyRow | None:
         [row] = await patiently(self.host, lambda: self.host.store.find_keys(self.name, [key]))

@@ -20,7 +20,7 @@ from fasm.errors import (
     StoreError,
     UnknownActionId,
 )
-from fasm.runtime._commits import TRIES, compare, patiently, pause, was_written
+from fasm.runtime._commits import TRIES, compare, patiently, pause, was_claimed_anew, was_written
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.runtime._told import told
@@ -82,7 +82,6 @@ class TransactionalKeeper:
         host, instance = self._host, self._instance
         failures = 0
         while True:
-            failures += 1
             step = Transition(instance.revision, event.at, host.version, data, None, key, fingerprint)
             unit = Unit(instance.name, instance.epoch, step)
             try:
@@ -93,18 +92,21 @@ class TransactionalKeeper:
                 if await was_written(host, instance, unit):
                     plan, row = self._plan, None
                     break
-                last: StoreError = StoreBusy(f"the commit did not happen, {failures} times in a row: {error}")
+                last: StoreError = StoreBusy(
+                    f"the commit did not happen, {failures + 1} times in a row: {error}"
+                )
             except (DuplicateActionId, UnknownActionId) as error:
                 await compare(host, instance, error)
                 raise
-            except Fenced as error:
-                if instance.epoch == unit.epoch:
+            except Fenced:
+                if not await was_claimed_anew(instance, unit.epoch):
                     raise
-                last = error
+                continue
             except StoreError as error:
                 if not error.retryable:
                     raise
                 last = error
+            failures += 1
             if failures > TRIES or host.halted:
                 if isinstance(last, StoreConflict):
                     await compare(host, instance, last)
@@ -139,9 +141,15 @@ class TransactionalKeeper:
 
     async def read(self, look: Callable[[Any], Any]) -> Any:
         """Runs a function on the state inside a transaction that is rolled back."""
-        async with self._store.begin(self._instance.name, self._instance.epoch) as transaction:
-            found = look(transaction.state)
-            return await found if hasattr(found, "__await__") else found
+        while True:
+            epoch = self._instance.epoch
+            try:
+                async with self._store.begin(self._instance.name, epoch) as transaction:
+                    found = look(transaction.state)
+                    return await found if hasattr(found, "__await__") else found
+            except Fenced:
+                if not await was_claimed_anew(self._instance, epoch):
+                    raise
 
     async def copy(self) -> Any:
         """There is no copy of a transaction.
