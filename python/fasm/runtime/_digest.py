@@ -15,9 +15,8 @@ STATE_FROM = 4
 
 def effect_digest(emitted: Iterable[Emission]) -> bytes:
     """A checksum over the tracked actions that a transition emits, without what depends on the day."""
-    return crc32(b"\n".join([b"%s %s" % (row.action_id.encode(), row.payload) for row in emitted])).to_bytes(
-        4, "big"
-    )
+    rows = [row.action_id.encode() + b" " + row.payload for row in emitted]
+    return crc32(b"\n".join(rows)).to_bytes(4, "big")
 
 
 def state_digest(state: bytes) -> bytes:

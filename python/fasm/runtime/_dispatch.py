@@ -190,8 +190,7 @@ class Dispatcher:
                 result = await result
             if result is NO_REPLY:
                 raise NoAnswer
-            data = host.codecs.result.encode(result)
-            host.checks.result(result, data)
+            data = host.checks.result.encode(result)
         except ENDS_THE_LOOP as ending:
             if scope is not None:
                 scope.end(ending)
@@ -273,8 +272,7 @@ class Dispatcher:
                     if hasattr(result, "__await__"):
                         result = await result
                 if result is not NO_REPLY:
-                    data = self._host.codecs.result.encode(result)
-                    self._host.checks.result(result, data)
+                    data = self._host.checks.result.encode(result)
                     pending.instance.put(ResultJob(pending, result, data))
                     return
             except ENDS_THE_LOOP:

@@ -14,32 +14,25 @@ from fasm.runtime._json_hooks import BIG_INT
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["CONTAINERS", "Place", "canonical", "dumps", "is_container", "register_containers"]
+__all__ = ["CANONICAL", "CONTAINERS", "PLAIN", "Place", "dumps_big", "is_container", "register_containers"]
 
 CONTAINERS: tuple[type, ...] = (list, tuple, deque, set, frozenset, dict, OrderedDict, defaultdict, Counter)
 _MAX_LENGTH = "$maxlen"
-_OPTIONS = (
+PLAIN = (
     orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )  # fmt: skip
+CANONICAL = PLAIN | orjson.OPT_SORT_KEYS
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any, Any], Any]
 
 
-def dumps(data: Any, options: int = _OPTIONS) -> bytes:
-    """JSON text of plain data; ints of any size."""
-    try:
-        return orjson.dumps(data, option=options)
-    except TypeError as error:
-        if "64-bit" not in str(error):
-            raise
-        return orjson.dumps(_with_big_ints(data), option=options)
-
-
-def canonical(data: Any) -> bytes:
-    """JSON text with sorted keys."""
-    return dumps(data, _OPTIONS | orjson.OPT_SORT_KEYS)
+def dumps_big(data: Any, options: int, error: TypeError) -> bytes:
+    """JSON text of plain data which orjson refused with `error`, if that was for the size of an int."""
+    if "64-bit" not in str(error):
+        raise error
+    return orjson.dumps(_with_big_ints(data), None, options)
 
 
 def _with_big_ints(data: Any) -> Any:
@@ -96,7 +89,14 @@ def _dict_encoder(key_type: Any, key_hook: Encode, value_hook: Encode) -> Encode
 
 def _sorted(data: list[Any]) -> list[Any]:
     """Sorts what came from a set, so that equal sets give equal bytes in every process."""
-    return sorted(data, key=dumps)
+    return sorted(data, key=_dumps)
+
+
+def _dumps(data: Any) -> bytes:
+    try:
+        return orjson.dumps(data, None, PLAIN)
+    except TypeError as error:
+        return dumps_big(data, PLAIN, error)
 
 
 def _deque_data(items: list[Any], max_length: int | None) -> Any:

@@ -182,8 +182,7 @@ class PlainKeeper:
         host, instance = self._host, self._instance
         snapshot = None
         if instance.revision + 1 >= self._snapshot_due:
-            snapshot = host.codecs.state.encode(state)
-            host.checks.state(state, snapshot)
+            snapshot = host.checks.state.encode(state)
         removed = tuple([pending.action_id for pending in plan.removed])
         digest = effect_digest(plan.rows)
         if snapshot is not None:

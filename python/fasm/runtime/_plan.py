@@ -63,8 +63,7 @@ class Plan:
         self.emitted.append(
             Pending(instance, id, action, action_id, instance.revision + 1, attempts, not_before)
         )
-        payload = host.codecs.action.encode(action)
-        host.checks.action(action, payload)
+        payload = host.checks.action.encode(action)
         self.rows.append(Emission(action_id, kind_of(action), payload, attempts, not_before))
 
     def _forget(self, instance: Instance, ids: Iterable[Any]) -> None:

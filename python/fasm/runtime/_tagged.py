@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fasm._native import Fired, Timer, fingerprint
@@ -33,7 +34,7 @@ class TaggedCodec:
 
     def __init__(self, annotation: Any, make_codec: CodecFactory) -> None:
         self._name = name_of(annotation)
-        self._encoders: dict[type, tuple[bytes, Any]] = {}
+        self._encoders: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {}
         self._decoders: dict[bytes, Any] = {}
         self._same: dict[type, Any] = {}
         for member in members(annotation):
@@ -57,8 +58,7 @@ class TaggedCodec:
             raise InvalidArgument(
                 f"cannot encode {value!r}: {name_of(type(value))} is not named in {self._name}"
             ) from None
-        inner: bytes = encode(value)
-        return prefix + inner + _CLOSE
+        return prefix + encode(value) + _CLOSE
 
     def decode(self, data: bytes, /) -> Any:
         end = data.find(_MIDDLE)

@@ -31,10 +31,11 @@ from fasm.runtime._annotations import (
     unwrap,
 )
 from fasm.runtime._json_containers import (
+    CANONICAL,
     CONTAINERS,
+    PLAIN,
     Place,
-    canonical,
-    dumps,
+    dumps_big,
     is_container,
     register_containers,
 )
@@ -60,20 +61,21 @@ class JsonCodec(Generic[T]):
         self._to_data = to_data
         self._from_data = from_data
 
-    def encode(self, value: T, /) -> bytes:
-        """See `Codec.encode`."""
-        return self._encode(value, dumps)
-
-    def encode_canonical(self, value: T, /) -> str:
-        """Encodes with the names of fields in alphabetical order, so that moving one changes nothing."""
-        return self._encode(value, canonical).decode()
-
-    def _encode(self, value: T, dump: Callable[[Any], bytes]) -> bytes:
+    def encode(self, value: T, /, options: int = PLAIN) -> bytes:
+        """See `Codec.encode`. The options are those of orjson."""
         try:
-            return dump(self._to_data(value))
+            data = self._to_data(value)
+            try:
+                return orjson.dumps(data, None, options)
+            except TypeError as error:
+                return dumps_big(data, options, error)
         except Exception as error:
             misfit = find_misfit(self._annotation, value) or f"{type(error).__name__}: {error}"
             raise InvalidArgument(f"cannot encode as {name_of(self._annotation)}: {misfit}") from error
+
+    def encode_canonical(self, value: T, /) -> str:
+        """Encodes with the names of fields in alphabetical order, so that moving one changes nothing."""
+        return self.encode(value, CANONICAL).decode()
 
     def decode(self, data: bytes, /) -> T:
         """See `Codec.decode`."""

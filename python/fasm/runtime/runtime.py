@@ -346,8 +346,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             raise elsewhere("submit")
         if key is not None:
             check_text("key", key)
-        data = host.codecs.value.encode(value)
-        host.checks.input(value, data)
+        data = host.checks.input.encode(value)
         if key is not None:
             return await self._submit_once(found, value, data, key)
         caller = None if host.tracing is None else host.tracing.current()
