@@ -67,7 +67,7 @@ class MachineCodecs:
 
     def completed(self, action_id: str, result: bytes) -> bytes:
         """What the log keeps of a result: a line that says so, the id, the encoded result."""
-        return b"%s%s\n%s" % (_COMPLETED, action_id.encode(), result)
+        return _COMPLETED + action_id.encode() + b"\n" + result
 
     def decode_event(self, data: bytes, at: int) -> Normal[Any] | TrackedActionCompleted[Any, Any]:
         if data.startswith(_NORMAL):

@@ -57,17 +57,14 @@ class Dispatcher:
         self._execute = execute
         self._observe = observe
         self._on_exhausted = on_exhausted
-        self._free = host.settings.handlers
+        self._limit = host.settings.handlers
+        self.running = 0
+        """How many handlers run."""
         self._waiting: deque[Pending | tuple[Instance, Any]] = deque()
         self._running: dict[Pending, float] = {}
         """The tries that run, with the time at which each is late. Holds on to their tasks, too."""
         self._showing: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
-
-    @property
-    def running(self) -> int:
-        """How many handlers run."""
-        return self._host.settings.handlers - self._free
 
     @property
     def at_rest(self) -> bool:
@@ -85,7 +82,7 @@ class Dispatcher:
         host = self._host
         if pending.is_timer:
             pending.entry = host.timetable.at(pending.action.at, partial(self._fire, pending))
-        elif pending.not_before > host.store.now():
+        elif pending.not_before > 0 and pending.not_before > host.store.now():
             pending.entry = host.timetable.at(pending.not_before, partial(self._enter, pending))
         else:
             self._enter(pending)
@@ -105,8 +102,8 @@ class Dispatcher:
 
     def _enter(self, pending: Pending) -> None:
         pending.entry = None
-        if self._free > 0 and pending.counted and not self._waiting and not self._host.closing:
-            self._free -= 1
+        if self.running < self._limit and pending.counted and not self._waiting and not self._host.closing:
+            self.running += 1
             self._launch(pending)
         else:
             self._waiting.append(pending)
@@ -115,19 +112,19 @@ class Dispatcher:
     def pump(self) -> None:
         """Begins what waits, as far as handlers are free. A try that is not counted yet is counted first."""
         uncounted: dict[Instance, list[Pending]] = {}
-        while self._waiting and self._free > 0 and not self._host.closing:
+        while self._waiting and self.running < self._limit and not self._host.closing:
             item = self._waiting.popleft()
             if isinstance(item, tuple):
-                self._free -= 1
+                self.running += 1
                 self._showing.add(task := self._host.spawn(self._show(*item)))
                 task.add_done_callback(self._showing.discard)
             elif not item.gone and item.dead is None and item.instance.stopped is None:
-                self._free -= 1
+                self.running += 1
                 if item.counted:
                     self._launch(item)
                 elif item.attempts > self._host.settings.attempts:
                     # One more than allowed, for the last may have been counted and not begun.
-                    self._free += 1
+                    self.running -= 1
                     self._host.spawn(self._failed(item, ProcessEnded()))
                 else:
                     uncounted.setdefault(item.instance, []).append(item)
@@ -142,7 +139,7 @@ class Dispatcher:
         try:
             await instance.keep_up(batch)
         except Exception as error:
-            self._free += len(batch)
+            self.running -= len(batch)
             instance.stop(error)
             return
         for pending in batch:
@@ -152,7 +149,7 @@ class Dispatcher:
                 self._launch(pending)
 
     def _release(self) -> None:
-        self._free += 1
+        self.running -= 1
         if self._waiting:
             self.pump()
         if self.running == 0:  # before that, nobody who waits for an end can be told anything
@@ -161,15 +158,16 @@ class Dispatcher:
     # ---- one try -----------------------------------------------------------------------------------------
 
     def _launch(self, pending: Pending) -> None:
+        host = self._host
         pending.counted = pending.timed_out = pending.begun = False
-        pending.task = self._host.start(self._try(pending))
-        limit_s = self._host.settings.attempt_timeout_s
+        pending.task = host.start(self._try(pending))
+        limit_s = host.settings.attempt_timeout_s
         if limit_s is None:
             self._running[pending] = inf
             return
-        self._running[pending] = self._host.loop.time() + limit_s
+        self._running[pending] = host.loop.time() + limit_s
         if self._sweep is None:
-            self._sweep = self._host.loop.call_later(limit_s, self._cancel_late)
+            self._sweep = host.loop.call_later(limit_s, self._cancel_late)
 
     async def _try(self, pending: Pending) -> None:
         host, instance = self._host, pending.instance

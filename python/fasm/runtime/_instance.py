@@ -251,7 +251,8 @@ class Instance:
         """The idempotency key of an effect."""
         hasher = self.key_hasher.copy()
         hasher.update(action_id.encode())
-        return str(hasher.hexdigest())
+        key: str = hasher.hexdigest()
+        return key
 
     async def _take_input(self, job: InputJob) -> None:
         host, key = self.host, job.key
@@ -445,7 +446,8 @@ class Instance:
             host.tracing.committed(plan)
         for pending in plan.removed:
             self.outbox.remove(pending)
-            self._kept.pop(pending, None)
+            if self._kept:
+                self._kept.pop(pending, None)
             if pending.entry is not None or pending is not plan.taken:
                 pending.let_go()
         for pending in plan.emitted:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import orjson
+from cattrs.fns import identity
 
 from fasm.runtime._annotations import runtime_class, unwrap
 from fasm.runtime._json_hooks import BIG_INT
@@ -74,15 +75,18 @@ def _encoder(annotation: Any, converter: Converter) -> Encode:
     if cls is tuple and ... not in get_args(annotation):
         return lambda value: [hook(item) for hook, item in zip(hooks, value, strict=True)]
     (hook,) = hooks
+    encode_all: Encode = list if hook is identity else lambda value: [hook(item) for item in value]
     if cls in (set, frozenset):
-        return lambda value: _sorted([hook(item) for item in value])
+        return lambda value: _sorted(encode_all(value))
     if cls is deque:
-        return lambda value: _deque_data([hook(item) for item in value], value.maxlen)
-    return lambda value: [hook(item) for item in value]
+        return lambda value: _deque_data(encode_all(value), value.maxlen)
+    return encode_all
 
 
 def _dict_encoder(key_type: Any, key_hook: Encode, value_hook: Encode) -> Encode:
     if key_type in (str, int):
+        if value_hook is identity:
+            return dict.copy
         return lambda value: {key: value_hook(item) for key, item in value.items()}
     return lambda value: [[key_hook(key), value_hook(item)] for key, item in value.items()]
 

@@ -37,8 +37,8 @@ class Pending:
 
     __slots__ = (
         "action", "action_id", "attempts", "begun", "counted", "dead", "eager", "emitted_by", "entry",
-        "error", "gone", "id", "instance", "not_before", "result", "result_attempts", "revision", "task",
-        "timed_out",
+        "error", "gone", "id", "instance", "is_timer", "not_before", "result", "result_attempts",
+        "revision", "task", "timed_out",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,7 @@ class Pending:
         self.instance = instance
         self.id = id
         self.action = action
+        self.is_timer = type(action) is Timer
         self.action_id = action_id
         self.revision = revision
         self.attempts = attempts
@@ -70,10 +71,6 @@ class Pending:
         self.begun = False
         self.task: asyncio.Task[None] | None = None
         self.entry: Entry | None = None
-
-    @property
-    def is_timer(self) -> bool:
-        return type(self.action) is Timer
 
     def change(self, payload: tuple[str, bytes] | None = None) -> Change:
         """The row as it is now, to be written whole."""
@@ -105,10 +102,11 @@ class Pending:
 class Outbox:
     """The pending emissions of one instance, by id, in order of emission."""
 
-    __slots__ = ("_by_id", "live")
+    __slots__ = ("_by_id", "get", "live")
 
     def __init__(self) -> None:
         self._by_id: dict[Any, Pending] = {}
+        self.get = self._by_id.get
         self.live = 0
         """How many are neither timers nor dead: what `drain` waits for."""
 
@@ -128,9 +126,6 @@ class Outbox:
     def revive(self, pending: Pending) -> None:
         self.live += pending.dead is not None and not pending.is_timer
         pending.dead = None
-
-    def get(self, id: Any) -> Pending | None:
-        return self._by_id.get(id)
 
     def __iter__(self) -> Iterator[Pending]:
         return iter(self._by_id.values())
