@@ -101,9 +101,7 @@ class Instance:
     def leave(self) -> None:
         """Ends the work of an idle instance."""
         self.stopped = FasmError("the instance was let go of, being idle")
-        if self._bell is not None:
-            self._bell.set_result(None)
-            self._bell = None
+        self._ring()
 
     async def submit(self, job: InputJob) -> None:
         """Queues an input, once there is room.
@@ -141,11 +139,10 @@ class Instance:
             job.fail(self.stopped)
             return
         self._jobs.append(job)
-        if self._bell is not None:
-            self._bell.set_result(None)
-            self._bell = None
-        elif self._task is None:
+        if self._task is None:
             self._task = self.host.start(self._work())
+        elif self._bell is not None:
+            self._ring()
 
     def _make_room(self) -> None:
         while self._room:
@@ -158,10 +155,10 @@ class Instance:
         jobs = self._jobs
         try:
             while True:
-                if not jobs:
-                    if not await self._rest():
+                while not jobs:
+                    if (bell := self._rest()) is None:
                         return
-                    continue
+                    await bell
                 self._job = job = jobs.popleft()
                 if type(job) is InputJob:
                     self._inputs -= 1
@@ -185,24 +182,28 @@ class Instance:
                 ends_the_loop()
                 raise
         finally:
+            self._ring()
             self._task = None
             self.host.on_progress()
 
-    async def _rest(self) -> bool:
-        """Waits for the next job. Answers False where so many wait already that the task had better end."""
+    def _rest(self) -> asyncio.Future[None] | None:
+        """What to wait for until the next job. None where so many wait already that the task had better end."""
         host = self.host
         if host.resting >= _RESTING or self.stopped is not None:
-            return False
+            return None
         self._bell = bell = host.loop.create_future()
         host.resting += 1
         if host.dispatcher.running == 0:
             host.on_progress()
-        try:
-            await bell
-        finally:
-            host.resting -= 1
-            self._bell = None
-        return True
+        return bell
+
+    def _ring(self) -> None:
+        """Wakes the task, if it rests."""
+        bell, self._bell = self._bell, None
+        if bell is not None:
+            self.host.resting -= 1
+            if not bell.done():
+                bell.set_result(None)
 
     async def halt(self, grace_s: float) -> None:
         """Ends the work for good: the transition on its way may end, what waits gets an error."""
@@ -237,9 +238,7 @@ class Instance:
         while self._room:
             self._make_room()
         self.keys.clear()
-        if self._bell is not None:
-            self._bell.set_result(None)
-            self._bell = None
+        self._ring()
         self.host.on_stop(self, error)
 
     # ---- inputs ------------------------------------------------------------------------------------------

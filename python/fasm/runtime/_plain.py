@@ -145,7 +145,7 @@ class PlainKeeper:
         if ended - started > host.settings.slow_stf_s:
             instance.report_slow(event, ended - started)
         try:
-            state = self._next_state(returned)
+            state = self.state if returned is None else self._next_state(returned)
             plan = Plan(host, instance, actions, taken)
             unit, snapshot = self._unit(plan, state, event.at, data, key, fingerprint)
             try:
@@ -168,8 +168,6 @@ class PlainKeeper:
         return None
 
     def _next_state(self, returned: Any) -> Any:
-        if returned is None:
-            return self.state
         if type(returned) is not type(self.state):
             raise InvalidArgument(
                 f"stf returned {name_of(type(returned))}, expected None or a new {name_of(type(self.state))}"
