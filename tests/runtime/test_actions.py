@@ -141,8 +141,8 @@ def test_forgetting_cancels_the_handler_and_a_late_answer_is_dropped() -> None:
             await runtime.submit(Pay(5))
             await settle()
             await runtime.submit(Forget(1))
-            await asyncio.sleep(10)
-            await runtime.drain()
+            await asyncio.sleep(10)  # much less than it would take
+            assert world.running == []
             assert await runtime.state() == Bank(next_id=2)
             assert runtime.counts["results_dropped"] == 1
 

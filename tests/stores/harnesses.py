@@ -45,6 +45,9 @@ class MemoryHarness(Harness):
     async def expire(self, store: Store | None = None) -> None:
         self.time += 10_000
 
+    async def age(self) -> None:
+        self.time += 6_000
+
     async def damage(self, instance: str) -> None:
         self.base.damage(instance)
 
@@ -168,6 +171,9 @@ class PostgresHarness(Harness):
     async def expire(self, store: Store | None = None) -> None:
         which = "" if store is None else f" WHERE name = '{store.owner}'"
         await self.sql("UPDATE fasm_owner SET expires = clock_timestamp() - interval '1 second'" + which)
+
+    async def age(self) -> None:
+        await self.sql("UPDATE fasm_owner SET expires = expires - interval '40 seconds'")
 
     async def damage(self, instance: str) -> None:
         await self.sql(f"UPDATE fasm_outbox SET payload = 'pAyload' WHERE instance = '{instance}'")

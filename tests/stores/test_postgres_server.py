@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -19,7 +20,7 @@ import pytest
 
 from fasm.errors import CommitUnknown, Fenced, InvalidArgument, StoreBusy, StoreCorrupt, StoreError
 from fasm.stores import Claim, PostgresStore
-from fasm.stores.postgres import _line
+from fasm.stores.postgres import _line, _sql
 from tests.stores.opening import MACHINE, fill, load, opened, own, unit
 
 T = TypeVar("T")
@@ -265,6 +266,32 @@ def test_time_is_the_databases_whatever_the_local_clock_says(
                 await store.renew()
                 [[database]] = await sql(postgres_dsn, "SELECT extract(epoch FROM clock_timestamp()) * 1000")
                 assert abs(store.now() - float(database)) < 1_000
+
+    asyncio.run(main())
+
+
+def test_a_lease_begins_after_the_wait_for_the_lock_that_decides_about_owners(
+    postgres_dsn: str, postgres_schema: str
+) -> None:
+    """However long the wait: a lease that counted from before it could be over when it is given."""
+
+    async def main() -> None:
+        async with opened(PostgresStore(postgres_dsn, schema=postgres_schema, lease_s=60)) as store:
+            await own(store)
+            table = f'"{postgres_schema}".fasm_owner'
+            await sql(postgres_dsn, f"UPDATE {table} SET expires = now()")
+            other = await asyncpg.connect(postgres_dsn)
+            await other.execute("BEGIN")
+            await other.execute(_sql.LOCK.replace("$1", f"'fasm claim {postgres_schema}'"))
+            claiming = asyncio.ensure_future(store.claim(["eu"]))
+            waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while not await sql(postgres_dsn, waits):
+                pass
+            [[waited]] = await sql(postgres_dsn, "SELECT clock_timestamp()")
+            await other.close()
+            assert isinstance((await claiming)[0], Claim)
+            [[expires]] = await sql(postgres_dsn, f"SELECT expires FROM {table}")
+            assert expires >= waited + timedelta(seconds=60)
 
     asyncio.run(main())
 

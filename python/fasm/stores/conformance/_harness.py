@@ -49,6 +49,10 @@ class Harness(ABC):
         """Returns once the lease of a handle has run out; None: those of all handles."""
         raise SkipTest("the harness cannot let a lease run out")
 
+    async def age(self) -> None:
+        """Returns once most of every lease has run out, but not all of it."""
+        raise SkipTest("the harness cannot let most of a lease run out")
+
     async def damage(self, instance: str) -> None:
         """Changes one byte of something that is stored for the instance, behind the store's back."""
         raise SkipTest("the harness cannot damage a row")

@@ -188,7 +188,9 @@ class Ownership:
         async with opened(harness) as first, opened(harness) as second:
             claim = await own(first, "eu")
             await advance(first, claim)
-            await first.renew()
+            for _ in range(3):
+                await harness.age()
+                await first.renew()
             assert await second.claim(["eu"]) == [Held("eu", first.owner)]
             assert await first.commit(Unit("eu", claim.epoch, step(1))) is None
 
