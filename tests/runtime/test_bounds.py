@@ -26,11 +26,36 @@ def test_a_full_queue_raises_where_it_shall() -> None:
     run(main())
 
 
+class Held(Payments):
+    """Takes nothing until it may."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+        await self.go.wait()
+        await super().stf(state, event, actions)
+
+    stf.__annotations__ = Payments.stf.__annotations__
+
+
 def test_a_full_queue_makes_callers_wait_where_it_shall() -> None:
     async def main() -> None:
-        async with bank(queue=2) as runtime:
-            receipts = await asyncio.gather(*[runtime.submit(Say("x")) for _ in range(50)])
+        machine = Held()
+        async with bank(machine=machine, queue=2) as runtime:
+            asked = [asyncio.ensure_future(runtime.submit(Say("x"))) for _ in range(50)]
+            await settle()
+            machine.go.set()
+            receipts = await asyncio.gather(*asked)
             assert sorted(receipt.revision for receipt in receipts) == list(range(1, 51))
+            machine.go.clear()
+            asked = [asyncio.ensure_future(runtime.submit(Say("x"))) for _ in range(50)]
+            await settle()
+            for one in asked:
+                one.cancel()
+            machine.go.set()
+            await runtime.drain()
+            assert (await runtime.submit(Say("x"))).revision == 54, "one was at work, two in the queue"
 
     run(main())
 

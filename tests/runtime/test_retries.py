@@ -106,6 +106,7 @@ def test_a_result_of_no_known_type_is_a_failed_try() -> None:
             await runtime.submit(Pay(5))
             await runtime.drain()
             assert (await runtime.state()).paid == [5]
+        assert [call.number for call in world.calls] == [1, 2]
 
     run(main())
 
