@@ -153,6 +153,19 @@ class Payments:
             actions.timer(id, at)
 
 
+class Held(Payments):
+    """Takes nothing until it may."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+        await self.go.wait()
+        await super().stf(state, event, actions)
+
+    stf.__annotations__ = Payments.stf.__annotations__
+
+
 @dataclass
 class Call:
     id: int

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fasm.errors import QueueFull
-from tests.runtime.bank import Bank, Charged, Gate, Pay, Payments, Say, World, bank, memory, never
+from tests.runtime.bank import Bank, Charged, Gate, Held, Pay, Payments, Say, World, bank, memory, never
 from tests.runtime.virtual import VirtualLoop, run, settle
 
 
@@ -24,19 +24,6 @@ def test_a_full_queue_raises_where_it_shall() -> None:
             assert len(other) == 6
 
     run(main())
-
-
-class Held(Payments):
-    """Takes nothing until it may."""
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-
-    async def stf(self, state: Bank, event: Any, actions: Any) -> None:
-        await self.go.wait()
-        await super().stf(state, event, actions)
-
-    stf.__annotations__ = Payments.stf.__annotations__
 
 
 def test_a_full_queue_makes_callers_wait_where_it_shall() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fasm.stores import Failure
-from tests.runtime.bank import Bank, Pay, Say, World, bank, memory, never
+from tests.runtime.bank import Bank, Held, Pay, Say, World, bank, memory, never
 from tests.runtime.virtual import run, settle
 
 
@@ -22,6 +22,22 @@ def test_an_input_whose_caller_is_cancelled_at_any_turn_is_taken_once_and_blocks
             assert receipt.revision == 2
             assert (await runtime.state()).pending == {1: 5}
             assert (await runtime.submit(Pay(6))).revision == 3
+
+    run(main())
+
+
+def test_what_is_in_the_queue_is_taken_though_its_caller_left() -> None:
+    async def main() -> None:
+        machine = Held()
+        async with bank(machine=machine, world=World(never), shutdown_s=0) as runtime:
+            calls = [runtime.submit(Pay(amount), key=key) for amount, key in ((1, "k"), (2, None), (3, "l"))]
+            callers = [asyncio.create_task(call) for call in calls]
+            await settle()
+            for caller in callers:
+                caller.cancel()
+            await asyncio.wait(callers)
+            machine.go.set()
+            assert (await runtime.state()).pending == {1: 1, 2: 2, 3: 3}
 
     run(main())
 
