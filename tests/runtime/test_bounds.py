@@ -50,16 +50,24 @@ def test_a_full_queue_makes_callers_wait_where_it_shall() -> None:
 def test_results_are_taken_though_the_queue_is_full() -> None:
     async def main() -> None:
         answer: asyncio.Future[Charged] = asyncio.get_running_loop().create_future()
-        async with bank(world=World(lambda call: answer), queue=1, when_full="raise") as runtime:
+        machine, world = Held(), World(lambda call: answer)
+        machine.go.set()
+        async with bank(machine=machine, world=world, queue=1, when_full="raise") as runtime:
             await runtime.submit(Pay(5))
-            await settle()
+            machine.go.clear()
+            waiting = []
+            for _ in range(2):  # one at work, one in the queue
+                waiting.append(asyncio.ensure_future(runtime.submit(Say("x"))))
+                await settle()
+            with pytest.raises(QueueFull):
+                await runtime.submit(Say("x"))
             answer.set_result(Charged())
-            results = await asyncio.gather(
-                *[runtime.submit(Say("x")) for _ in range(3)], return_exceptions=True
-            )
-            assert any(isinstance(result, QueueFull) for result in results)
+            await settle()
+            machine.go.set()
             await runtime.drain()
             assert (await runtime.state()).paid == [5]
+            await asyncio.gather(*waiting)
+        assert len(world.calls) == 1
 
     run(main())
 

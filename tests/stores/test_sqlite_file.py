@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from fasm.errors import InvalidArgument, StoreBusy, StoreCorrupt, StoreError
-from fasm.stores import Loaded, SqliteStore
+from fasm.stores import Change, Loaded, SqliteStore, Unit
 from fasm.stores.sqlite import _file, _session
-from tests.stores.opening import MACHINE, fill, load, opened
+from tests.stores.opening import MACHINE, fill, load, opened, own, unit
 
 
 def made(path: Path, count: int = 3) -> Loaded:
@@ -137,6 +137,45 @@ def test_a_flipped_bit_is_refused_or_reported_and_never_passes_for_data(tmp_path
                 (row.action_id, row.payload, row.result) for row in original.outbox
             ]
     assert refused > 0
+
+
+STORED = [
+    ("fasm_instance", "state", "the snapshot at revision 3"),
+    ("fasm_instance", "state_version", "the snapshot at revision 3"),
+    ("fasm_instance", "state_revision", "the snapshot at revision"),
+    ("fasm_log", "input", "the log row of revision 4"),
+    ("fasm_log", "at", "the log row of revision 4"),
+    ("fasm_log", "revision", "the log"),
+    ("fasm_outbox", "payload", "action 4"),
+    ("fasm_outbox", "action_id", "action 5"),
+    ("fasm_outbox", "result", "the result of action 4"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "named"), STORED, ids=lambda text: text)
+def test_whatever_is_changed_in_a_row_is_named_and_refused(
+    tmp_path: Path, table: str, column: str, named: str
+) -> None:
+    path = tmp_path / "app.db"
+
+    async def make() -> None:
+        async with opened(SqliteStore(path)) as store:
+            await fill(store)
+            claim = await own(store)
+            await store.commit(unit(claim, 3, state=None))
+            kept = Change("4", 4, attempts=1, not_before=0, result=b"result")
+            await store.commit(Unit("eu", claim.epoch, None, (), (kept,)))
+
+    asyncio.run(make())
+    with closing(sqlite3.connect(path)) as db:
+        last = "seq = (SELECT max(seq) FROM fasm_log)" if table == "fasm_log" else "true"
+        [(data,)] = db.execute(f"SELECT {column} FROM {table} WHERE {last}").fetchall()
+        changed = data[:-1] + bytes([data[-1] ^ 1]) if isinstance(data, bytes) else int(data) + 1
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE {last}", (changed,))
+        db.commit()
+    found = asyncio.run(_what_is_found(path))
+    assert isinstance(found, StoreCorrupt)
+    assert named in str(found)
 
 
 async def _what_is_found(path: Path) -> Loaded | Exception:
