@@ -105,7 +105,9 @@ class Ownership:
                 found += [claim.instance for claim in claims]
                 for claim in claims:
                     assert (await read(store, claim.instance)).epoch == claim.epoch
-            assert sorted(found) == [f"i{n:02}" for n in range(25) if n % 5 > 1]
+                if len(found) == 8:  # what has been passed may be left meanwhile, and must not be passed over
+                    await store.release(["i02"])
+            assert sorted(found) == sorted(["i02", *[f"i{n:02}" for n in range(25) if n % 5 > 1]])
             await store.release(["i02", "i24"])
             assert {claim.instance for claim in await store.claim_pending(9)} == {"i02", "i24"}
 
