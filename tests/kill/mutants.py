@@ -24,12 +24,14 @@ from fasm.runtime._plain import PlainKeeper
 from fasm.runtime._transactional import TransactionalKeeper
 from fasm.stores import Store, Transition, Unit
 from fasm.stores.postgres import _flush, _sql
+from fasm.stores.postgres import store as postgres
 from tests.kill.shop import Orders, Refused
 
 LATE_S = 0.02
 
 DISPATCHES_EARLY = "dispatches-early"
 UNFENCED = "unfenced"
+LAZY = "trusts-a-lazy-server"
 
 Change = Callable[[Unit], Unit]
 
@@ -298,6 +300,12 @@ def take_fences_down(_: Any) -> None:
             raise AssertionError(f"{name} has no fence to be taken down")
 
 
+def trusts_a_lazy_server(store: Any) -> None:
+    """Takes the word of a server that acknowledges what it has not written yet."""
+    postgres._require_durable = idle
+    store._address = replace(store._address, settings={"synchronous_commit": "off"})
+
+
 LOST: dict[str, Callable[[Any], None]] = {
     "believes-lost-answers": without_a_look(True),
     "takes-lost-answers-for-failures": without_a_look(False),
@@ -346,6 +354,7 @@ MUTATIONS: dict[str, Callable[[Any], None]] = {
     "refuses-what-it-took": wraps(Runtime, "submit", refuses_what_it_took),
     # 8: of a commit whose answer is lost, the outcome is looked up, and nothing is done twice
     **LOST,
+    LAZY: trusts_a_lazy_server,
     # 9: whoever lost the lease writes nothing
     UNFENCED: take_fences_down,
 }

@@ -39,6 +39,13 @@ def holds(cycles: int, *options: str) -> str:
     return done.stdout
 
 
+def needs_programs() -> None:
+    try:
+        programs()
+    except NoServer as error:
+        absent("a PostgreSQL server of the test's own", str(error))
+
+
 @pytest.mark.parametrize("state", ["plain", "tables"])
 def test_sigkill_at_random_moments_loses_nothing_and_doubles_nothing(state: str) -> None:
     holds(CYCLES // 2 or 1, "--state", state, "--deeds", "kill", "kill", "close")
@@ -62,8 +69,5 @@ def test_two_owners_take_over_from_each_other_when_killed_paused_or_cut_off(
 
 @pytest.mark.postgres
 def test_a_server_that_crashes_and_recovers_under_load_loses_nothing() -> None:
-    try:
-        programs()
-    except NoServer as error:
-        absent("a PostgreSQL server of the test's own", str(error))
+    needs_programs()
     holds(CYCLES // 10 or 1, "--store", "postgres", "--deeds", "restart")

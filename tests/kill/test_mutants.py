@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.kill.mutants import DISPATCHES_EARLY, LOST, MUTATIONS, UNFENCED
-from tests.kill.test_kill import campaign
+from tests.kill.mutants import DISPATCHES_EARLY, LAZY, LOST, MUTATIONS, UNFENCED
+from tests.kill.test_kill import campaign, needs_programs
 
 EARLY = "acknowledges-early"
 NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
@@ -70,6 +70,15 @@ def test_an_answer_that_is_not_true_is_seen_on_postgres_too(postgres_dsn: str) -
     assert re.search(CAUGHT[EARLY] + "|Lost: caller", done.stderr), done.stderr
 
 
+@pytest.mark.postgres
+@pytest.mark.timeout(900)
+def test_what_a_restarted_server_has_lost_is_seen() -> None:
+    needs_programs()
+    place = ("--store", "postgres", "--deeds", "restart")
+    done = campaign(60, "--check-every", "10", "--mutant", LAZY, *place)
+    assert re.search(rf"^seed \d+: .*({CAUGHT[EARLY]}|Lost: )", done.stderr, re.MULTILINE), done.stderr
+
+
 def on_postgres(dsn: str) -> tuple[str, ...]:
     return ("--store", "postgres", "--dsn", dsn)
 
@@ -99,4 +108,4 @@ def test_what_goes_wrong_after_a_lost_answer_is_caught_on_postgres(
 
 
 def test_every_mutant_is_to_be_caught() -> None:
-    assert {*CAUGHT, *LOST, UNFENCED} == {*MUTATIONS}  # that last one in `test_paused`
+    assert {*CAUGHT, *LOST, LAZY, UNFENCED} == {*MUTATIONS}  # that last one in `test_paused`
