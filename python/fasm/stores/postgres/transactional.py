@@ -46,10 +46,14 @@ class PostgresConnection:
     It has the methods of `asyncpg.Connection` that a state needs. Beginning and ending the transaction is not
     the state's business: such statements are refused. Savepoints are allowed, and needed by whoever catches
     the error of a statement and goes on: without one, PostgreSQL takes no further statement.
+
+    Attributes:
+        instance: The instance whose transition, `restore` or read this is. Instances share the tables.
     """
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, instance: str) -> None:
         self._connection: asyncpg.Connection | None = connection
+        self.instance = instance
         self._failure: StoreError | None = None
 
     async def execute(self, query: str, *args: Any) -> str:
@@ -186,7 +190,7 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
             raise self._closed()
         pool, owner = self._pool, self.owner
         connection = await pool.take()
-        proxy = PostgresConnection(connection)
+        proxy = PostgresConnection(connection, instance)
         transaction: PostgresTransaction[S] | None = None
         try:
             await self._start(connection, instance, epoch, owner)

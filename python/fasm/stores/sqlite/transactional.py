@@ -41,11 +41,15 @@ class SqliteConnection:
     It has the methods of `sqlite3.Connection` that a state needs, and runs them at once, in the calling
     thread. Beginning and ending the transaction is not the state's business: such statements are refused.
     Savepoints are allowed.
+
+    Attributes:
+        instance: The instance whose transition, `restore` or read this is. Instances share the tables.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+    def __init__(self, db: sqlite3.Connection, path: str, instance: str) -> None:
         self._db: sqlite3.Connection | None = db
         self._path = path
+        self.instance = instance
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Runs one statement, as `sqlite3.Connection.execute` does.
@@ -124,7 +128,7 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
     @asynccontextmanager
     async def _begin(self, instance: str, epoch: int) -> AsyncIterator[SqliteTransaction[S]]:
         loan, db = await self._borrow()
-        connection = SqliteConnection(db, self._options.path)
+        connection = SqliteConnection(db, self._options.path, instance)
         try:
             if db.execute(_sql.OWNED, (instance, epoch)).fetchone() is None:
                 raise _check.fenced(instance, epoch)
