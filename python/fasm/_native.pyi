@@ -1,6 +1,6 @@
 # The stub of the native module. Each area has a stub of its own beside this one, which nothing imports at run time.
 
-from fasm._native_actions import Actions
+from fasm._native_actions import Actions, close_actions, open_actions
 from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
@@ -25,9 +25,11 @@ __all__ = [
     "__profile__",
     "__version__",
     "checkpoint",
+    "close_actions",
     "difference",
     "fingerprint",
     "opaque_types",
+    "open_actions",
     "seal",
     "seal_action",
     "set_suspending",

@@ -15,7 +15,8 @@ class Actions(Generic[_Id, _A, _U]):
     """The ordered container of the actions that one transition emits. Thread-safe.
 
     Adding can fail: over capacity it raises `ActionsFull` and keeps what it held. So add before the first
-    change of the state.
+    change of the state. A container is for one step: once `stf` or `restore` has ended, adding to it raises
+    `InvalidArgument`, for nobody would see it.
 
     Args:
         capacity: The most actions that it takes, an int of at least 0, or None for no limit.
@@ -154,3 +155,13 @@ class Actions(Generic[_Id, _A, _U]):
     def __getitem__(self, index: int, /) -> TrackedAction[_Id, _A | Timer] | UntrackedAction[_U]: ...
     @overload
     def __getitem__(self, index: slice, /) -> list[TrackedAction[_Id, _A | Timer] | UntrackedAction[_U]]: ...
+
+def open_actions(container: object, /) -> None:
+    """Prepares what `new_actions` of a machine made for a step: one of an earlier step is empty again.
+
+    Raises:
+        InvalidArgument: A step that it was handed to still runs.
+    """
+
+def close_actions(container: object, /) -> None:
+    """Ends the step of a container: what would be added to it later is an error. Other containers it leaves."""

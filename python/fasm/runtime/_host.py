@@ -8,9 +8,10 @@ import hashlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Actions
+from fasm._native import Actions, open_actions
 from fasm.errors import TransitionError
 from fasm.runtime._codecs import MachineCodecs, Upgrades
 from fasm.runtime._settings import Settings
@@ -44,6 +45,12 @@ def ends_the_loop() -> None:
 def _see(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
+
+
+def _made_by(new_actions: Callable[[], Any]) -> Any:
+    actions = new_actions()
+    open_actions(actions)
+    return actions
 
 
 class Host:
@@ -83,7 +90,8 @@ class Host:
         self.version = machine_version(machine)
         self.stf: Callable[[Any, Any, Any], Any] = machine.stf
         self.restore: Callable[[Any, Any], Any] = machine.restore
-        self.new_actions: Callable[[], Any] = getattr(machine, "new_actions", Actions)
+        own = getattr(machine, "new_actions", None)
+        self.new_actions: Callable[[], Any] = Actions if own is None else partial(_made_by, own)
         self.rejections = (TransitionError, *getattr(machine, "transition_errors", ()))
         self.initial = initial
         self.store = store

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Actions
+from fasm._native import Actions, close_actions
 from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
 from fasm.runtime._annotations import name_of
 from fasm.runtime._checks import describe
@@ -81,8 +81,9 @@ class PlainKeeper:
                 f"{revision}, which is in no snapshot yet, and this is version {host.version}; only "
                 f"version {version} can replay it, or adopt the log: `fasm verify --adopt`"
             )
+        actions = host.new_actions()
         try:
-            returned = host.stf(self.state, host.codecs.decode_event(data, at), host.new_actions())
+            returned = host.stf(self.state, host.codecs.decode_event(data, at), actions)
             if hasattr(returned, "__await__"):
                 what = f"stf, for the input of revision {revision} in the log,"
                 returned = await host.calls.wait(self._instance, what, returned)
@@ -93,6 +94,8 @@ class PlainKeeper:
                 f"instance {name!r}: the transition to revision {revision} was accepted once and now raises "
                 f"{told(error)}; the machine changed without a new version, or is random"
             ) from error
+        finally:
+            close_actions(actions)
         self.state = self.state if returned is None else returned
 
     async def restore(self) -> Any:
@@ -110,6 +113,8 @@ class PlainKeeper:
             raise
         except Exception as error:
             raise RestoreError(f"restore raised {told(error)}") from error
+        finally:
+            close_actions(actions)
         if self._host.codecs.state.encode(self.state) != self._committed:
             raise RestoreError("restore changed the state, which it may only read")
         return actions
@@ -141,6 +146,8 @@ class PlainKeeper:
         except BaseException:
             await self._rollback()
             raise
+        finally:
+            close_actions(actions)
         ended = perf_counter()
         if ended - started > host.settings.slow_stf_s:
             instance.report_slow(event, ended - started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Normal, TrackedAction
+from fasm._native import Normal, TrackedAction, close_actions
 from fasm.errors import InvalidArgument
 from fasm.runtime._outbox import kind_of
 from fasm.stores import Emission, Loaded, LogRow
@@ -121,6 +121,8 @@ class Rerun:
                 returned = await returned
         except Exception as error:
             raise Surprise("stf", "accepted", f"raises {type(error).__name__}: {error}") from error
+        finally:
+            close_actions(actions)
         if returned is not None:
             self.state = returned
         emitted = [self._emission(action) for action in actions if type(action) is TrackedAction]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Actions
+from fasm._native import Actions, close_actions
 from fasm.errors import (
     CommitUnknown,
     DuplicateActionId,
@@ -65,6 +65,8 @@ class TransactionalKeeper:
                 raise
             except Exception as error:
                 raise RestoreError(f"restore raised {told(error)}") from error
+            finally:
+                close_actions(actions)
         return actions
 
     async def run(
@@ -119,12 +121,15 @@ class TransactionalKeeper:
 
     async def _once(self, event: Any, unit: Unit, taken: Pending | None) -> tuple[Plan, KeyRow | None]:
         host, instance = self._host, self._instance
-        actions = host.new_actions()
         async with self._store.begin(unit.instance, unit.epoch) as transaction:
+            actions = host.new_actions()
             started = perf_counter()
-            returned = host.stf(transaction.state, event, actions)
-            if hasattr(returned, "__await__"):
-                returned = await returned
+            try:
+                returned = host.stf(transaction.state, event, actions)
+                if hasattr(returned, "__await__"):
+                    returned = await returned
+            finally:
+                close_actions(actions)
             ended = perf_counter()
             if ended - started > host.settings.slow_stf_s:
                 instance.report_slow(event, ended - started)

@@ -1,6 +1,6 @@
 //! `Actions`: what one transition wants done, in order.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyIndexError;
@@ -85,14 +85,21 @@ impl Held {
     }
 }
 
+/// A container that nobody has said anything about.
+const NEW: u8 = 0;
+/// Handed to a step that is not over.
+const LENT: u8 = 1;
+/// The step is over that it was handed to, so that nobody reads what is added.
+const OVER: u8 = 2;
+
 /// The ordered container of the actions that one transition emits.
 #[pyclass(frozen, generic, module = "fasm")]
 #[derive(Debug)]
 pub struct Actions {
     /// Whether anything was done with it since the last `take`: most transitions emit nothing.
     used: AtomicBool,
-    /// Whether the step is over that it was handed to, so that nobody reads what is added.
-    over: AtomicBool,
+    /// One of `NEW`, `LENT` and `OVER`.
+    phase: AtomicU8,
     held: Mutex<Held>,
 }
 
@@ -110,7 +117,8 @@ impl Actions {
 
     /// Makes every later add an error, or takes that back.
     pub fn set_over(&self, over: bool) {
-        self.over.store(over, Ordering::Relaxed);
+        let phase = if over { OVER } else { NEW };
+        self.phase.store(phase, Ordering::Relaxed);
     }
 
     /// Empties the container and starts its counts anew, so that it can serve another transition.
@@ -132,7 +140,7 @@ impl Actions {
         let emitted = Emitted::default();
         Self {
             used: AtomicBool::new(false),
-            over: AtomicBool::new(false),
+            phase: AtomicU8::new(NEW),
             held: Mutex::new(Held {
                 emitted,
                 capacity,
@@ -150,7 +158,7 @@ impl Actions {
     }
 
     fn check_open(&self) -> PyResult<()> {
-        if self.over.load(Ordering::Relaxed) {
+        if self.phase.load(Ordering::Relaxed) == OVER {
             return Err(InvalidArgument::new_err(
                 "actions: got the container of a step that is over, so that what is added to it would be lost; \
                  expected the one that `stf` or `restore` was called with this time",
@@ -338,5 +346,32 @@ impl Actions {
 
     fn __clear__(&self) {
         self.clear();
+    }
+}
+
+/// Prepares a container of the machine's own making for a step: one of an earlier step is empty again.
+#[pyfunction]
+pub fn open_actions(container: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Ok(actions) = container.cast_exact::<Actions>() else {
+        return Ok(());
+    };
+    match actions.get().phase.swap(LENT, Ordering::Relaxed) {
+        LENT => Err(InvalidArgument::new_err(
+            "new_actions: returned the container of a transition that still runs, so that their actions would \
+             mix; expected another one",
+        )),
+        OVER => {
+            drop(actions.get().take());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends the step of a container: it can be read, but what would be added to it is an error.
+#[pyfunction]
+pub fn close_actions(container: &Bound<'_, PyAny>) {
+    if let Ok(actions) = container.cast_exact::<Actions>() {
+        actions.get().set_over(true);
     }
 }

@@ -42,6 +42,10 @@ mod _native {
     #[pymodule_export]
     use super::container::Actions;
     #[pymodule_export]
+    use super::container::close_actions;
+    #[pymodule_export]
+    use super::container::open_actions;
+    #[pymodule_export]
     use super::events::Fired;
     #[pymodule_export]
     use super::events::Normal;
