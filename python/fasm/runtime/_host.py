@@ -16,6 +16,7 @@ from fasm.errors import TransitionError
 from fasm.runtime._codecs import MachineCodecs, Upgrades
 from fasm.runtime._settings import Settings
 from fasm.runtime._timetable import Timetable
+from fasm.runtime._waits import Waits
 from fasm.runtime.machine_types import machine_name, machine_version
 from fasm.runtime.metrics import Metrics
 from fasm.stores import Store
@@ -67,6 +68,7 @@ class Host:
 
     dispatcher: Dispatcher
     calls: Calls
+    waits: Waits
     timetable: Timetable
     identity: str
     shut_out: Callable[[str], Awaitable[None]]
@@ -115,6 +117,7 @@ class Host:
         self.identity = identity
         self.loop = asyncio.get_running_loop()
         self.timetable = Timetable(self.store.now)
+        self.waits = Waits(self.loop, self.settings.slow_stf_s)
         if "opentelemetry.trace" in sys.modules:  # whoever has configured an SDK has imported it
             from fasm.runtime._tracing import tracing
 

@@ -346,11 +346,24 @@ class Instance:
         return outcome
 
     def report_slow(self, event: object, seconds: float) -> None:
-        """Says that a transition took long: meanwhile nothing else ran on this loop."""
+        """Says that a transition took long: meanwhile nothing else ran on this loop, unless it waited."""
+        if not self.host.waits.was_told(self, event):
+            self.host.metrics.add("slow_stf")
+        self._warn_of(event, "stf took %.3f s for %s", seconds)
+
+    def report_waiting(self, event: object, seconds: float) -> None:
+        """Says that a transition waits for something and may never come back."""
         self.host.metrics.add("slow_stf")
+        self._warn_of(
+            event,
+            "stf still waits for something after %.3g s, for %s; all else here waits behind it",
+            seconds,
+        )
+
+    def _warn_of(self, event: object, text: str, seconds: float) -> None:
         payload = event.value if isinstance(event, Normal) else getattr(event, "result", None)
         log.warning(
-            "instance %s: stf took %.3f s for %s",
+            f"instance %s: {text}",
             self.name,
             seconds,
             type(payload).__name__,

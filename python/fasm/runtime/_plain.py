@@ -138,7 +138,14 @@ class PlainKeeper:
         try:
             returned = host.stf(self.state, event, actions)
             if hasattr(returned, "__await__"):
-                returned = await returned
+                waits = host.waits
+                waits.events[instance] = event
+                if waits.timer is None:
+                    waits.look_later()
+                try:
+                    returned = await returned
+                finally:
+                    del waits.events[instance]
         except host.rejections:
             if not self._is_intact():
                 await self._rollback()

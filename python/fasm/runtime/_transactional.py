@@ -127,7 +127,14 @@ class TransactionalKeeper:
             try:
                 returned = host.stf(transaction.state, event, actions)
                 if hasattr(returned, "__await__"):
-                    returned = await returned
+                    waits = host.waits
+                    waits.events[instance] = event
+                    if waits.timer is None:
+                        waits.look_later()
+                    try:
+                        returned = await returned
+                    finally:
+                        del waits.events[instance]
             finally:
                 close_actions(actions)
             ended = perf_counter()

@@ -20,7 +20,8 @@ class Metrics(Protocol):
     - `results_kept`: results that the machine would not take yet; `results_dropped`: answers nobody waits for
     - `untracked`, `untracked_failed`: untracked actions dispatched, and those whose observer raised
     - `outbox_only`, `restore_only`: ids on which `restore` and the outbox disagree at a start
-    - `atomicity`: rejected transitions that had changed the state; `slow_stf`: transitions over the limit
+    - `atomicity`: rejected transitions that had changed the state; `slow_stf`: transitions over the limit,
+      those included that may never end
     - `stopped`, `fenced`: instances that stopped, and those among them that this process no longer owns
     - `commit_retries`, `commit_unknown`: commits repeated because the store was busy, or of unknown outcome
 

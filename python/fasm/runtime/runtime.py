@@ -94,7 +94,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         result_attempts: How often a result is offered that the machine rejects, before it is a dead letter.
         backoff: How long to wait between tries.
         handlers: How many handlers run at the same time.
-        slow_stf_s: From how many seconds on a transition is reported as slow.
+        slow_stf_s: From how many seconds on a transition is reported as slow; one that waits for something is
+            told of while it does, after 10 to 20 times as long.
         shutdown_s: How long handlers may go on when the runtime is closed, in seconds.
         restore_timeout_s: How long `restore`, or `stf` for an input that is replayed at the start of an
             instance, may wait for something, in seconds; then the instance is stopped and tried again. None
@@ -300,6 +301,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             await self._members.halt(_WORK_ENDS_S)
             await host.finish(_WORK_ENDS_S)
             host.calls.close()
+            host.waits.close()
             await self._lease.end()
             await self._pruning.end()
             host.timetable.close()
