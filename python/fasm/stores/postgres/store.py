@@ -27,6 +27,7 @@ from fasm.stores._rows import (
     StoreInfo,
     Unit,
 )
+from fasm.stores._state import OPEN_STATE_TIMEOUT_S, check_opening
 from fasm.stores.postgres import _schema, _sql
 from fasm.stores.postgres._claims import Claims
 from fasm.stores.postgres._line import Address, Line
@@ -115,6 +116,7 @@ class PostgresStore(Store):
         script: str = "",
         isolation: Isolation = "repeatable read",
         transactions: int = 8,
+        open_state_timeout_s: float | None = OPEN_STATE_TIMEOUT_S,
     ) -> TransactionalPostgresStore[S]:
         """Makes a store with these settings whose transitions change tables of your own in the same commit.
 
@@ -128,13 +130,12 @@ class PostgresStore(Store):
                 instances is a constraint. "serializable" checks reads too; PostgreSQL does so by page, so
                 that instances at work at once are often run again for no reason.
             transactions: The most transactions at a time; each has a connection.
+            open_state_timeout_s: How long an async `open_state` may take, in seconds; then it is cancelled,
+                and the transaction is rolled back. None for ever.
         """
         from fasm.stores.postgres.transactional import TransactionalPostgresStore
 
-        if not callable(open_state):
-            raise invalid("open_state", open_state, "a function that makes a state from the connection")
-        if not isinstance(script, str):
-            raise invalid("script", script, "SQL, as str")
+        limit_s = check_opening(open_state, script, open_state_timeout_s)
         if isolation not in _ISOLATIONS:
             raise invalid("isolation", isolation, f"one of {', '.join(_ISOLATIONS)}")
         integer("transactions", transactions, at_least=1)
@@ -147,7 +148,7 @@ class PostgresStore(Store):
             max_batch=self._max_batch,
             options=self._address.options,
         )
-        store._script, store._open_state = script, open_state
+        store._script, store._open_state, store._open_state_timeout_s = script, open_state, limit_s
         store._isolation, store._transactions = isolation, transactions
         return store
 

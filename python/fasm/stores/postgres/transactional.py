@@ -163,6 +163,7 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
     """
 
     _open_state: Callable[[PostgresConnection], S | Awaitable[S]]
+    _open_state_timeout_s: float | None
     _isolation: Isolation
     _transactions: int
     _pool: Pool | None = None
@@ -194,7 +195,7 @@ class TransactionalPostgresStore(PostgresStore, TransactionalStore[S], Generic[S
         transaction: PostgresTransaction[S] | None = None
         try:
             await self._start(connection, instance, epoch, owner)
-            state = await make_state(self._open_state, proxy)
+            state = await make_state(self._open_state, proxy, self._open_state_timeout_s, instance)
             transaction = PostgresTransaction(state, proxy, lambda unit: self._end(connection, unit, owner))
             yield transaction
         except Exception as error:

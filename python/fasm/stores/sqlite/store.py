@@ -31,6 +31,7 @@ from fasm.stores._rows import (
     StoreInfo,
     Unit,
 )
+from fasm.stores._state import OPEN_STATE_TIMEOUT_S, check_opening
 from fasm.stores.protocol import Clock, Store
 from fasm.stores.sqlite import _claims, _file, _reads
 from fasm.stores.sqlite._session import Options
@@ -115,7 +116,11 @@ class SqliteStore(Store):
         self._cursor = ""
 
     def transactional(
-        self, open_state: Callable[[SqliteConnection], S | Awaitable[S]], *, script: str = ""
+        self,
+        open_state: Callable[[SqliteConnection], S | Awaitable[S]],
+        *,
+        script: str = "",
+        open_state_timeout_s: float | None = OPEN_STATE_TIMEOUT_S,
     ) -> TransactionalSqliteStore[S]:
         """Makes a store with these settings whose transitions change tables of your own in the same commit.
 
@@ -124,6 +129,8 @@ class SqliteStore(Store):
         Args:
             open_state: Makes the state of a transition from the connection; called for each transaction.
             script: SQL that `open` runs once, such as `CREATE TABLE IF NOT EXISTS ...`.
+            open_state_timeout_s: How long an async `open_state` may take, in seconds; then it is cancelled,
+                and the transaction is rolled back. None for ever.
 
         Example:
             >>> import asyncio, tempfile
@@ -148,11 +155,9 @@ class SqliteStore(Store):
         """
         from fasm.stores.sqlite.transactional import TransactionalSqliteStore
 
-        if not callable(open_state):
-            raise invalid("open_state", open_state, "a function that makes a state from the connection")
-        if not isinstance(script, str):
-            raise invalid("script", script, "SQL, as str")
-        return TransactionalSqliteStore(replace(self._options, script=script), self._max_batch, open_state)
+        limit_s = check_opening(open_state, script, open_state_timeout_s)
+        options = replace(self._options, script=script)
+        return TransactionalSqliteStore(options, self._max_batch, open_state, limit_s)
 
     @property
     @override

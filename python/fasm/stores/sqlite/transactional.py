@@ -116,10 +116,16 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
     """
 
     def __init__(
-        self, options: Options, max_batch: int, open_state: Callable[[SqliteConnection], S | Awaitable[S]]
+        self,
+        options: Options,
+        max_batch: int,
+        open_state: Callable[[SqliteConnection], S | Awaitable[S]],
+        open_state_timeout_s: float | None,
     ) -> None:
         self._take(options, max_batch)
         self._open_state = open_state
+        self._open_state_timeout_s = open_state_timeout_s
+        self._lent: dict[SqliteConnection, Loan] = {}
 
     @override
     def begin(self, instance: str, epoch: int, /) -> AbstractAsyncContextManager[SqliteTransaction[S]]:
@@ -129,12 +135,14 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
     async def _begin(self, instance: str, epoch: int) -> AsyncIterator[SqliteTransaction[S]]:
         loan, db = await self._borrow()
         connection = SqliteConnection(db, self._options.path, instance)
+        self._lent[connection] = loan
         try:
             if db.execute(_sql.OWNED, (instance, epoch)).fetchone() is None:
                 raise _check.fenced(instance, epoch)
-            state = await make_state(self._open_state, connection)
+            state = await make_state(self._open_state, connection, self._open_state_timeout_s, instance)
             yield SqliteTransaction(state, connection, loan)
         finally:
+            del self._lent[connection]
             if connection._end() is not None:
                 await _give_back(loan, None)
 
@@ -148,6 +156,14 @@ class TransactionalSqliteStore(SqliteStore, TransactionalStore[S], Generic[S]):
         except BaseException:
             _return(loan, None)  # it may be lent after all, to nobody
             raise
+
+    @override
+    async def close(self) -> None:
+        """Closes the file. A transaction that somebody still holds is rolled back: the writer waits."""
+        for connection, loan in self._lent.items():
+            if connection._end() is not None:
+                _return(loan, None)
+        await super().close()
 
     @override
     async def prune(self, *, keys_before: int, log_before: int, limit: int = 10_000) -> Pruned:
