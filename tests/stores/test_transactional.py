@@ -329,14 +329,15 @@ def test_who_is_cancelled_leaves_no_transaction_open(make: Make) -> None:
     asyncio.run(main())
 
 
-def test_pruning_may_take_the_whole_log_for_the_state_lies_elsewhere(make: Make) -> None:
+def test_pruning_may_take_the_log_but_for_its_end_for_the_state_lies_elsewhere(make: Make) -> None:
     async def main() -> None:
         async with opened(make, "hotel") as (store, [claim]):
             for n in range(3):
                 async with store.begin("hotel", claim.epoch) as transaction:
                     await transaction.commit(unit(claim, n))
-            assert await store.prune(keys_before=0, log_before=9) == Pruned(0, 3)
+            assert await store.prune(keys_before=0, log_before=9) == Pruned(0, 2)
             assert await revision_of(store, claim) == 3
+            assert await store.was_committed("hotel", claim.epoch, 3)
 
     asyncio.run(main())
 

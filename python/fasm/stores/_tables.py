@@ -166,7 +166,7 @@ class Tables:
             for row in self.rows.values()
             if row.snapshot is not None
             for revision, entry in row.log.items()
-            if entry.at < log_before and revision <= row.snapshot.revision
+            if entry.at < log_before and revision <= row.snapshot.revision and revision < row.revision
         ]
         for known, key in keys[:limit]:
             del known[key]

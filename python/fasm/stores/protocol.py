@@ -220,7 +220,8 @@ class Store(Protocol):
     async def prune(self, *, keys_before: int, log_before: int, limit: int = 10_000) -> Pruned:
         """Deletes at most `limit` keys and `limit` log rows that are older. Never what recovery needs.
 
-        Log rows after the last snapshot stay. Call again while it deletes as many as the limit.
+        Log rows after the last snapshot stay, and the last one of each instance: by it `was_committed`
+        answers, however long a commit took. Call again while it deletes as many as the limit.
         """
         ...
 

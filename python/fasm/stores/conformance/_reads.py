@@ -69,6 +69,8 @@ class Reads:
                 keyed = step(revision, snapshot=state, key=f"k{revision}")
                 await store.commit(Unit("eu", claim.epoch, keyed))
                 await store.commit(Unit("bare", bare.epoch, step(revision, snapshot=None)))
+            brief = await own(store, "brief")
+            await store.commit(Unit("brief", brief.epoch, step(0)))
             before = await read(store, "eu"), await read(store, "bare")
             assert await store.prune(keys_before=1_004, log_before=1_004) == Pruned(4, 4)
             assert [row.revision for row in await store.log("eu")] == [5, 6, 7, 8, 9, 10]
@@ -78,6 +80,7 @@ class Reads:
             assert await store.prune(keys_before=9_999, log_before=9_999) == Pruned(4, 1)
             assert (await read(store, "eu"), await read(store, "bare")) == before
             assert [row.revision for row in await store.log("eu")] == [8, 9, 10]
+            assert await store.was_committed("brief", brief.epoch, 1), "a commit may take longer than that"
             assert await store.commit(Unit("eu", claim.epoch, step(10, key="k3"))) is None
 
     @case

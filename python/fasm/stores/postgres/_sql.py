@@ -151,7 +151,8 @@ PRUNE_KEYS = """WITH gone AS (DELETE FROM {s}.fasm_key WHERE ctid = ANY(ARRAY(
 SELECT count(*) FROM gone"""
 PRUNE_LOG = """WITH gone AS (DELETE FROM {s}.fasm_log WHERE ctid = ANY(ARRAY(
     SELECT l.ctid FROM {s}.fasm_log AS l LEFT JOIN {s}.fasm_instance AS i ON i.name = l.instance
-    WHERE l.at < $1 AND (l.revision <= i.state_revision OR $3) LIMIT $2)) RETURNING 1)
+    WHERE l.at < $1 AND l.revision IS DISTINCT FROM i.revision
+    AND (l.revision <= i.state_revision OR $3) LIMIT $2)) RETURNING 1)
 SELECT count(*) FROM gone"""
 
 

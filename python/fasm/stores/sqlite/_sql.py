@@ -167,7 +167,9 @@ OLD_LOG = """SELECT log.seq FROM fasm_log AS log LEFT JOIN fasm_instance ON name
     WHERE log.seq < (SELECT coalesce(min(seq), 9223372036854775807) FROM (
         SELECT seq FROM fasm_log WHERE at >= ? ORDER BY seq LIMIT 1))
     AND log.revision <= max(coalesce(state_revision, 0), coalesce(apart.revision, 0))
+    AND log.seq IS NOT fasm_instance.last
     ORDER BY log.seq LIMIT ?"""
-OLD_LOG_UNREPLAYED = "SELECT seq FROM fasm_log WHERE at < ? ORDER BY seq LIMIT ?"
+OLD_LOG_UNREPLAYED = """SELECT log.seq FROM fasm_log AS log LEFT JOIN fasm_instance ON name = log.instance
+    WHERE log.at < ? AND log.seq IS NOT fasm_instance.last ORDER BY log.seq LIMIT ?"""
 DELETE_KEY = "DELETE FROM fasm_key WHERE instance = ? AND key = ? AND at < ?"
 DELETE_LOG = "DELETE FROM fasm_log WHERE seq = ?"
