@@ -4,7 +4,7 @@ from fasm._native_actions import Actions, close_actions, open_actions
 from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
-from fasm._native_seals import seal, seal_action
+from fasm._native_seals import digest, seal, seal_action
 from fasm._native_sim import Checkpoint, Recording, Simulation, checkpoint, set_suspending
 from fasm._native_walk import difference, fingerprint, opaque_types, structural_copy
 
@@ -27,6 +27,7 @@ __all__ = [
     "checkpoint",
     "close_actions",
     "difference",
+    "digest",
     "fingerprint",
     "opaque_types",
     "open_actions",

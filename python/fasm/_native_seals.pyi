@@ -1,6 +1,34 @@
 # Checksums over what stores keep, part of the stub of `fasm._native`.
 
-__all__ = ["seal", "seal_action"]
+from collections.abc import Iterable
+from typing import Protocol
+
+__all__ = ["digest", "seal", "seal_action"]
+
+class _Emission(Protocol):
+    @property
+    def action_id(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+
+def digest(emitted: Iterable[_Emission], state: bytes | None, /) -> bytes:
+    """What the log keeps of a transition, so that a replay can tell where it leaves the record.
+
+    It is stored: see `seal`.
+
+    Args:
+        emitted: The tracked actions that it emits. Only ids and payloads count: the rest depends on the day.
+        state: The encoded state after it; None where it is not stored.
+
+    Returns:
+        4 bytes for the actions, then 4 for the state.
+
+    Example:
+        >>> from fasm._native import digest
+        >>> from fasm.stores import Emission
+        >>> digest([Emission("7", "Charge", b"5")], b"{}").hex()
+        '1d52ca86a3a6bf43'
+    """
 
 def seal(data: bytes, /, *numbers: int) -> int:
     """A checksum over bytes and the numbers beside them: databases do not notice a flipped bit in a payload.

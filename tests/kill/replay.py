@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from fasm import Runtime
+from fasm._native import digest
 from fasm.errors import StoreCorrupt
-from fasm.runtime._digest import STATE_FROM, effect_digest, state_digest
+from fasm.runtime._digest import STATE_FROM, state_digest
 from fasm.runtime._rerun import Rerun, Surprise
 from fasm.runtime._verify import log_of
 from fasm.stores import InstanceRow, MemoryStore, Store
@@ -48,7 +49,7 @@ async def replay_one(store: Store, row: InstanceRow, state: dict[str, Any]) -> d
     async for logged in log_of(store, row.instance, 0, row.revision):
         emitted = await rerun.step(logged)
         where = f"instance {row.instance}, revision {logged.revision}"
-        if logged.digest and logged.digest[:STATE_FROM] != effect_digest(emitted):
+        if logged.digest and logged.digest[:STATE_FROM] != digest(emitted, None):
             raise Wrong(f"{where}: other actions were emitted than the log leads to")
         if logged.digest[STATE_FROM:] not in (b"", state_digest(rerun.encoded())):
             raise Wrong(f"{where}: another state was stored than the log leads to")

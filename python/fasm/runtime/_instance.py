@@ -187,7 +187,7 @@ class Instance:
             self.host.on_progress()
 
     def _rest(self) -> asyncio.Future[None] | None:
-        """What to wait for until the next job. None where so many wait already that the task may end."""
+        """What to wait for until the next job. None where so many rest that the task had better end."""
         host = self.host
         if host.resting >= _RESTING or self.stopped is not None:
             return None

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Actions, close_actions
+from fasm._native import Actions, close_actions, digest
 from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
 from fasm.runtime._annotations import name_of
 from fasm.runtime._checks import describe
 from fasm.runtime._commits import Diverged, patiently, settle
-from fasm.runtime._digest import effect_digest, state_digest
 from fasm.runtime._host import log
-from fasm.runtime._outbox import Pending
+from fasm.runtime._outbox import Pending, action_id_of
 from fasm.runtime._plan import Plan
 from fasm.runtime._told import told
 from fasm.stores import KeyRow, Loaded, Snapshot, Transition, Unit
@@ -195,11 +194,9 @@ class PlainKeeper:
         snapshot = None
         if instance.revision + 1 >= self._snapshot_due:
             snapshot = host.checks.state.encode(state)
-        removed = tuple([pending.action_id for pending in plan.removed])
-        digest = effect_digest(plan.rows)
-        if snapshot is not None:
-            digest += state_digest(snapshot)
-        step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint, digest)
+        removed = tuple(map(action_id_of, plan.removed))
+        mark = digest(plan.rows, snapshot)
+        step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint, mark)
         return Unit(instance.name, instance.epoch, step, tuple(plan.rows), (), removed), snapshot
 
     async def finish(self) -> None:

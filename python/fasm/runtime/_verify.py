@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fasm._native import difference
+from fasm._native import difference, digest
 from fasm.errors import StoreCorrupt
-from fasm.runtime._digest import STATE_FROM, effect_digest, state_digest
+from fasm.runtime._digest import STATE_FROM, state_digest
 from fasm.runtime._rerun import Rerun, Surprise, is_adopted, require_plain
 from fasm.stores import Emission, Loaded, LogRow, Store
 
@@ -129,7 +129,7 @@ async def _replay(rerun: Rerun, store: Store, loaded: Loaded) -> None:
             rerun.revision = row.revision
             raise Surprise("version", str(row.version), str(rerun.host.version))
         emitted = await rerun.step(row)
-        if row.digest and row.digest[:STATE_FROM] != effect_digest(emitted):
+        if row.digest and row.digest[:STATE_FROM] != digest(emitted, None):
             raise Surprise("actions", _stored_actions(loaded, row.revision), _named(emitted))
         if not suspect and row.digest[STATE_FROM:] not in (b"", state_digest(rerun.encoded())):
             suspect = row.revision

@@ -64,6 +64,8 @@ mod _native {
     #[pymodule_export]
     use super::rng::Rng;
     #[pymodule_export]
+    use super::seals::digest;
+    #[pymodule_export]
     use super::seals::seal;
     #[pymodule_export]
     use super::seals::seal_action;

@@ -2,9 +2,10 @@
 
 use crc32fast::Hasher;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 /// The largest prime below 2^32, so that no single bit of a number can vanish.
 const PRIME: i128 = 4_294_967_291;
@@ -31,6 +32,34 @@ pub(crate) fn seal_action(instance: &str, action_id: &str, payload: PyBackedByte
         0,
         &[instance.as_bytes(), b"\0", action_id.as_bytes(), &payload],
     )
+}
+
+/// What the log keeps of a transition: a checksum over the actions that it emits and, unless it is None, one over
+/// the encoded state. Stored: see `seal`.
+#[pyfunction]
+#[pyo3(signature = (emitted, state, /))]
+pub(crate) fn digest<'py>(
+    emitted: &Bound<'py, PyAny>,
+    state: Option<PyBackedBytes>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = emitted.py();
+    let mut effect = Hasher::new();
+    for (position, row) in emitted.try_iter()?.enumerate() {
+        let row = row?;
+        let id = row.getattr(intern!(py, "action_id"))?;
+        let payload: PyBackedBytes = row.getattr(intern!(py, "payload"))?.extract()?;
+        if position > 0 {
+            effect.update(b"\n");
+        }
+        effect.update(id.cast::<PyString>()?.to_str()?.as_bytes());
+        effect.update(b" ");
+        effect.update(&payload);
+    }
+    let mut bytes = effect.finalize().to_be_bytes().to_vec();
+    if let Some(state) = state {
+        bytes.extend(crc32(0, &[&state]).to_be_bytes());
+    }
+    Ok(PyBytes::new(py, &bytes))
 }
 
 fn crc32(start: u32, parts: &[&[u8]]) -> u32 {
