@@ -131,7 +131,7 @@ class PlainKeeper:
         Raises:
             Exception: What `stf` or the store raised. Nothing has happened; the state is as committed.
         """
-        host, instance = self._host, self._instance
+        host, instance, at = self._host, self._instance, event.at
         actions = host.new_actions()
         started = perf_counter()
         try:
@@ -160,7 +160,7 @@ class PlainKeeper:
         try:
             state = self.state if returned is None else self._next_state(returned)
             plan = Plan(host, instance, actions, taken)
-            unit, snapshot = self._unit(plan, state, event.at, data, key, fingerprint)
+            unit, snapshot = self._unit(plan, state, at, data, key, fingerprint)
             try:
                 row = await host.store.commit(unit)
             except (StoreError, LedgerError) as error:
@@ -174,7 +174,7 @@ class PlainKeeper:
             return row
         self.state = state
         self._committed = snapshot
-        instance.apply(plan, event.at)
+        instance.apply(plan, at)
         if snapshot is not None:
             self._snapshot_due = instance.revision + host.settings.snapshot_every
             self._size = len(snapshot)
