@@ -11,6 +11,7 @@ from fasm._check import invalid
 from fasm._native import Normal, TrackedActionCompleted
 from fasm.errors import InvalidArgument, StoreCorrupt
 from fasm.runtime._annotations import members
+from fasm.runtime._json_containers import CANONICAL
 from fasm.runtime._tagged import TaggedCodec
 from fasm.runtime.codec import Codec, CodecFactory
 from fasm.runtime.json_codec import json_codec
@@ -51,7 +52,7 @@ class MachineCodecs:
         """
         if self._id is None:
             raise InvalidArgument(f"a tracked action has the id {id!r}, but the machine names no type of ids")
-        text = self._id.encode_canonical(id)
+        text = self._id.encode(id, CANONICAL).decode()
         if len(text) * 4 > LONGEST and len(text.encode()) > LONGEST:
             raise invalid("id", id, f"one of at most {LONGEST:,} bytes as JSON; it is kept with each action")
         return text

@@ -31,7 +31,6 @@ from fasm.runtime._annotations import (
     unwrap,
 )
 from fasm.runtime._json_containers import (
-    CANONICAL,
     CONTAINERS,
     PLAIN,
     Place,
@@ -72,10 +71,6 @@ class JsonCodec(Generic[T]):
         except Exception as error:
             misfit = find_misfit(self._annotation, value) or f"{type(error).__name__}: {error}"
             raise InvalidArgument(f"cannot encode as {name_of(self._annotation)}: {misfit}") from error
-
-    def encode_canonical(self, value: T, /) -> str:
-        """Encodes with the names of fields in alphabetical order, so that moving one changes nothing."""
-        return self.encode(value, CANONICAL).decode()
 
     def decode(self, data: bytes, /) -> T:
         """See `Codec.decode`."""
