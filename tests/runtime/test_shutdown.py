@@ -260,3 +260,25 @@ def test_closing_twice_or_before_opening_does_nothing() -> None:
             await runtime.close()
 
     run(main())
+
+
+def test_a_loop_that_ends_under_an_open_runtime_gets_no_errors_out_of_its_handlers() -> None:
+    told: list[str] = []
+
+    async def answers(call: Call) -> Charged:
+        try:
+            await asyncio.sleep(1_000)
+        except asyncio.CancelledError:
+            return Charged()
+        return Charged()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context)))
+        runtime = bank(world=World(answers))
+        await runtime.__aenter__()
+        for number in range(20):  # tasks are cancelled in any order
+            await runtime.submit(Pay(5), instance=f"one-{number}")
+        await settle()
+
+    run(main())
+    assert told == []
