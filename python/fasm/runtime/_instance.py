@@ -152,13 +152,13 @@ class Instance:
                 return
 
     async def _work(self) -> None:
-        jobs = self._jobs
+        host, jobs = self.host, self._jobs
         try:
             while True:
                 while not jobs:
-                    if (bell := self._rest()) is None:
+                    if host.resting >= _RESTING or self.stopped is not None:
                         return
-                    await bell
+                    await self._rest()
                 self._job = job = jobs.popleft()
                 if type(job) is InputJob:
                     self._inputs -= 1
@@ -172,7 +172,7 @@ class Instance:
         except asyncio.CancelledError:
             self.stop(
                 RuntimeClosed("the runtime was closed")
-                if self.host.closing
+                if host.closing
                 else FasmError("stf cancelled the task that runs it, or the event loop ended")
             )
             raise
@@ -184,13 +184,11 @@ class Instance:
         finally:
             self._ring()
             self._task = None
-            self.host.on_progress()
+            host.on_progress()
 
-    def _rest(self) -> asyncio.Future[None] | None:
-        """What to wait for until the next job. None where so many rest that the task had better end."""
+    def _rest(self) -> asyncio.Future[None]:
+        """What the task waits for until the next job."""
         host = self.host
-        if host.resting >= _RESTING or self.stopped is not None:
-            return None
         self._bell = bell = host.loop.create_future()
         host.resting += 1
         if host.dispatcher.running == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from fasm._native import Timer
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
     from fasm.runtime._instance import Instance
     from fasm.runtime._timetable import Entry
 
-__all__ = ["Outbox", "Pending", "action_id_of", "kind_of"]
-
-action_id_of = attrgetter("action_id")
+__all__ = ["Outbox", "Pending", "kind_of"]
 
 
 def kind_of(action: object) -> str:

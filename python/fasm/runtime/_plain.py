@@ -12,7 +12,7 @@ from fasm.runtime._annotations import name_of
 from fasm.runtime._checks import describe
 from fasm.runtime._commits import Diverged, patiently, settle
 from fasm.runtime._host import log
-from fasm.runtime._outbox import Pending, action_id_of
+from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.runtime._told import told
 from fasm.stores import KeyRow, Loaded, Snapshot, Transition, Unit
@@ -194,10 +194,10 @@ class PlainKeeper:
         snapshot = None
         if instance.revision + 1 >= self._snapshot_due:
             snapshot = host.checks.state.encode(state)
-        removed = tuple(map(action_id_of, plan.removed))
+        removed = tuple([pending.action_id for pending in plan.removed])
         mark = digest(plan.rows, snapshot)
         step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint, mark)
-        return Unit(instance.name, instance.epoch, step, tuple(plan.rows), (), removed), snapshot
+        return Unit(instance.name, instance.epoch, step, plan.rows, (), removed), snapshot
 
     async def finish(self) -> None:
         """Stores the state at a clean end, so that no log is left that only this version could replay."""

@@ -37,20 +37,21 @@ class Plan:
         self.taken = taken
         self.removed: list[Pending] = [] if taken is None else [taken]
         self.emitted: list[Pending] = []
-        self.rows: list[Emission] = []
-        self.untracked: list[Any] = []
         forgotten = getattr(actions, "forgotten", ())  # a container of the machine's own may lack it
         if forgotten:
             self._forget(instance, forgotten)
+        rows: list[Emission] = []
+        untracked: list[Any] = []
         for action in actions:
             if type(action) is TrackedAction:
-                self._emit(host, instance, action.id, action.action)
+                rows.append(self._emit(host, instance, action.id, action.action))
             else:
-                self.untracked.append(action)
+                untracked.append(action)
+        self.rows, self.untracked = tuple(rows), tuple(untracked)
         if len(self.emitted) > 1 and len({pending.id for pending in self.emitted}) < len(self.emitted):
             raise DuplicateActionId(_first_repeat(self.emitted))
 
-    def _emit(self, host: Host, instance: Instance, id: Any, action: Any) -> None:
+    def _emit(self, host: Host, instance: Instance, id: Any, action: Any) -> Emission:
         before = instance.outbox.get(id)
         if before is not None and before is not self.taken:
             raise DuplicateActionId(id)
@@ -64,7 +65,7 @@ class Plan:
             Pending(instance, id, action, action_id, instance.revision + 1, attempts, not_before)
         )
         payload = host.checks.action.encode(action)
-        self.rows.append(Emission(action_id, kind_of(action), payload, attempts, not_before))
+        return Emission(action_id, kind_of(action), payload, attempts, not_before)
 
     def _forget(self, instance: Instance, ids: Iterable[Any]) -> None:
         for id in dict.fromkeys(ids):

@@ -21,7 +21,7 @@ from fasm.errors import (
     UnknownActionId,
 )
 from fasm.runtime._commits import TRIES, compare, patiently, pause, was_claimed_anew, was_written
-from fasm.runtime._outbox import Pending, action_id_of
+from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.runtime._told import told
 from fasm.stores import KeyRow, Loaded, TransactionalStore, Transition, Unit
@@ -143,8 +143,8 @@ class TransactionalKeeper:
             if returned is not None and returned is not transaction.state:
                 raise InvalidArgument("stf returned a new state, but its state is a transaction: return None")
             self._plan = Plan(host, instance, actions, taken)
-            removed = tuple(map(action_id_of, self._plan.removed))
-            row = await transaction.commit(replace(unit, emitted=tuple(self._plan.rows), removed=removed))
+            removed = tuple([pending.action_id for pending in self._plan.removed])
+            row = await transaction.commit(replace(unit, emitted=self._plan.rows, removed=removed))
             host.metrics.record("commit_s", perf_counter() - ended)
         return self._plan, row
 
