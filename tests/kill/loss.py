@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 from fasm.errors import CommitUnknown
 from fasm.stores import KeyRow, Store, Unit
 
-IN_A_ROW = 2
-"""The most answers that are lost one after the other: the runtime gives up after some."""
+MOST = 2
+"""How many answers are lost of one transition: after some more, the runtime would rightly give up."""
 SHARES = (0.0, 0.02, 0.2)
 FATES = ("written", "not written", "written later")
 
@@ -31,14 +32,17 @@ class Losses:
     def __init__(self, rng: random.Random, share: float) -> None:
         self._rng = rng
         self._share = share
-        self._lost = 0
+        self._lost = Counter[tuple[str, int]]()
 
-    def next(self) -> str | None:
+    def next(self, unit: Unit) -> str | None:
         """The fate of a unit whose answer is lost; None where it is not."""
-        if self._lost == IN_A_ROW or self._rng.random() >= self._share:
-            self._lost = 0
+        if self._rng.random() >= self._share:
             return None
-        self._lost += 1
+        if unit.transition is not None:
+            which = (unit.instance, unit.transition.revision)
+            if self._lost[which] == MOST:
+                return None
+            self._lost[which] += 1
         return self._rng.choice(FATES)
 
 
@@ -55,7 +59,7 @@ def lose_answers(store: Store, losses: Losses) -> Store:
         raise lost(unit, fate)
 
     def commit_or_lose(unit: Unit) -> asyncio.Future[KeyRow | None]:
-        fate = losses.next()
+        fate = losses.next(unit)
         return commit(unit) if fate is None else asyncio.ensure_future(answered(unit, fate))
 
     async def claim_and_go_on(names: Any) -> Any:
@@ -85,7 +89,7 @@ def begins(begin: Callable[..., Any], losses: Losses) -> Callable[..., AbstractA
             self.state = transaction.state
 
         async def commit(self, unit: Unit) -> KeyRow | None:
-            fate = losses.next()
+            fate = losses.next(unit)
             if fate in (None, "written"):
                 found: KeyRow | None = await self._transaction.commit(unit)
                 if fate is None:
