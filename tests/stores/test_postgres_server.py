@@ -37,10 +37,10 @@ async def sql(dsn: str, statement: str, *args: Any) -> list[Any]:
         await connection.close()
 
 
-async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event) -> int:
+async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event, made: dict[str, int]) -> int:
     """Commits in the way that the protocol prescribes; returns how many were acknowledged or read back."""
     revision = (await patiently(partial(load, store, claim.instance))).revision
-    while not done.is_set():
+    while not progress.done.is_set():
         try:
             await store.commit(unit(claim, revision))
         except (CommitUnknown, StoreBusy):
@@ -49,6 +49,7 @@ async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event) 
             if not await patiently(partial(store.was_committed, *lost)):
                 continue
         revision += 1
+        progress.note(claim.instance, revision)
     return revision
 
 
@@ -64,23 +65,26 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
 def test_connections_that_are_cut_lose_nothing_and_repeat_nothing(
     postgres_dsn: str, postgres_schema: str
 ) -> None:
-    async def cut(done: asyncio.Event) -> None:
+    async def cut(progress: Progress) -> None:
         for _ in range(25):
-            await asyncio.sleep(0.03)
+            await progress.next()
             await sql(
                 postgres_dsn,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
                 postgres_schema,
             )
-        done.set()
+        while min(progress.revisions.values()) == 0:
+            await progress.next()
+        progress.done.set()
 
     async def main() -> None:
         dsn = f"{postgres_dsn}?application_name={postgres_schema}"
-        async with opened(PostgresStore(dsn, schema=postgres_schema)) as store:
+        async with opened(PostgresStore(dsn, schema=postgres_schema, lease_s=60)) as store:
             claims = [await own(store, f"i{n}") for n in range(4)]
-            done = asyncio.Event()
-            *revisions, _ = await asyncio.gather(*[commit_until(store, c, done) for c in claims], cut(done))
-            assert min(revisions) > 0
+            progress = Progress(claims)
+            work = [commit_until_done(store, claim, progress) for claim in claims]
+            async with asyncio.timeout(60):
+                *revisions, _ = await asyncio.gather(*work, cut(progress))
             for claim, revision in zip(claims, revisions, strict=True):
                 loaded = await load(store, claim.instance)
                 assert loaded.revision == revision
