@@ -37,7 +37,24 @@ async def sql(dsn: str, statement: str, *args: Any) -> list[Any]:
         await connection.close()
 
 
-async def commit_until(store: PostgresStore, claim: Claim, done: asyncio.Event, made: dict[str, int]) -> int:
+class Progress:
+    """How far each instance came, and a bell for whoever waits for the next step of any."""
+
+    def __init__(self, claims: list[Claim]) -> None:
+        self.done = asyncio.Event()
+        self.revisions = {claim.instance: 0 for claim in claims}
+        self._moved = asyncio.Event()
+
+    def note(self, instance: str, revision: int) -> None:
+        self.revisions[instance] = revision
+        self._moved.set()
+
+    async def next(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+
+async def commit_until_done(store: PostgresStore, claim: Claim, progress: Progress) -> int:
     """Commits in the way that the protocol prescribes; returns how many were acknowledged or read back."""
     revision = (await patiently(partial(load, store, claim.instance))).revision
     while not progress.done.is_set():
