@@ -8,7 +8,7 @@ from typing import Any
 from fasm import Actions, Input, Normal
 from fasm.runtime import Runtime
 from fasm.stores import MemoryStore
-from tests.runtime.bank import Bank, Charge, Charged, Check, NotSeen, Pay, Payments, Poor, Value, World
+from tests.runtime.bank import Alarm, Bank, Charge, Charged, Check, NotSeen, Pay, Payments, Poor, Value, World
 
 Event = Input[Value, int, Charged | NotSeen]
 BankActions = Actions[int, Charge | Check, str]
@@ -17,10 +17,21 @@ BankActions = Actions[int, Charge | Check, str]
 class Dearer(Payments):
     """Takes a fee, which nobody is charged for."""
 
+    version = 1
+
     async def stf(self, state: Bank, event: Event, actions: BankActions) -> None:
         await super().stf(state, event, actions)
         if isinstance(event, Normal) and isinstance(event.value, Pay):
             state.available -= 1
+
+
+class Later(Payments):
+    """Does otherwise with what lies after the last stored state alone."""
+
+    def take(self, state: Bank, value: Value, actions: BankActions) -> None:
+        super().take(state, value, actions)
+        if isinstance(value, Alarm):
+            state.rung.append(1)
 
 
 class Greedier(Payments):

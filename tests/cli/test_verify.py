@@ -18,7 +18,7 @@ from fasm.cli import main
 from fasm.errors import StoreCorrupt
 from fasm.runtime import Runtime
 from fasm.stores import SqliteStore, Store
-from tests.cli.changed import Newer, Stricter
+from tests.cli.changed import Dearer, Newer, Stricter
 from tests.cli.databases import fill, fill_with_a_log, prune, runtime
 from tests.cli.places import Place
 from tests.runtime.bank import Bank, Pay, World, never
@@ -208,6 +208,26 @@ def test_transitions_after_an_adoption_are_compared_again(
     asyncio.run(pay_more(SqliteStore(path)))
     main_ = verify(capsys, 3, path, target)["instances"][1]
     assert (main_["from"], main_["revision"], main_["difference"]) == (3, 5, None)
+
+
+def test_an_instance_whose_state_would_be_another_runs_again_once_adopted(
+    tail: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (tail.words[0], changed("Dearer"), *tail.words[1:])
+    with pytest.raises(StoreCorrupt, match="revision 2 now gives another state than it did"):
+        asyncio.run(state_of(tail.store(), Dearer()))
+    # `main` differs before its stored state alone, and what was stored is never replaced.
+    adopted = verify(capsys, 1, *words, "--adopt", "--yes")["adopted"]
+    assert [(one["instance"], one["revision"]) for one in adopted] == [("eu", 4)]
+    assert asyncio.run(state_of(tail.store(), Dearer())).available == 981  # one was stored without the fee
+
+
+def test_a_random_state_is_found_after_the_last_stored_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "app.db"
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
+    assert difference(capsys, path, "Later") == ("eu", 3, "state")
 
 
 REJECTS = changed("Stricter")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from fasm import NO_REPLY
 from fasm.errors import QueueFull
+from fasm.runtime import Permanent, Retry
 from tests.runtime.bank import Bank, Charged, Gate, Held, Pay, Payments, Say, World, bank, memory, never
 from tests.runtime.virtual import VirtualLoop, run, settle
 
@@ -134,6 +136,43 @@ def test_log_lines_carry_machine_instance_and_action(caplog: pytest.LogCaptureFi
         vars(record).items()
         >= {"machine": "Payments", "instance": "eu", "action_id": "1", "attempt": 1}.items()
     )
+
+
+class Refuses:
+    """Refuses to be encoded."""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shown"),
+    [
+        (KeyError("x"), True),
+        (OSError("down"), True),
+        (Refuses(), True),
+        (Retry(after_s=1), False),
+        (Permanent("no"), False),
+        (TimeoutError(), False),
+        (NO_REPLY, False),
+    ],
+)
+def test_a_failed_try_shows_where_it_came_from_unless_it_was_meant(
+    error: Any, is_shown: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(call: Any) -> Any:
+        if isinstance(error, BaseException):
+            raise error
+        return error
+
+    async def main() -> None:
+        async with bank(world=World(fail), attempts=1) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.drain()
+
+    with caplog.at_level(logging.WARNING):
+        run(main())
+    [record] = [record for record in caplog.records if "failed" in record.message]
+    assert bool(record.exc_info) is is_shown
+    if isinstance(error, BaseException) and is_shown:
+        assert "in fail" in caplog.text
 
 
 def test_numbers_go_to_the_metrics_that_were_given() -> None:

@@ -1,6 +1,7 @@
 """Goal: whatever handlers, observers, metrics or stf do, nothing is forgotten and nothing hangs."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -307,22 +308,32 @@ def test_closing_waits_for_no_machine_that_hangs_and_tells_who_waits(where: str,
     run(main())
 
 
-def test_another_event_loop_is_refused_and_harms_nothing() -> None:
+def test_another_event_loop_is_refused_by_name_and_harms_nothing() -> None:
     async def main() -> None:
         async with bank() as runtime:
-            found: list[object] = []
+            uses: dict[str, Callable[[], Any]] = {
+                "submit": lambda: runtime.submit(Pay(5)),
+                "state": lambda: runtime.state(),
+                "read": lambda: runtime.read(lambda state: state.available),
+                "drain": runtime.drain,
+                "dead_letters": runtime.dead_letters,
+                "revive": lambda: runtime.revive("main", 1),
+                "restart": lambda: runtime.restart("main"),
+                "close": runtime.close,
+            }
 
             def elsewhere() -> None:
-                for use in (lambda: runtime.submit(Pay(5)), runtime.state, runtime.close):
-                    try:
-                        found.append(asyncio.run(use()))
-                    except InvalidArgument as error:
-                        found.append(str(error))
+                for name, use in uses.items():
+                    with pytest.raises(
+                        InvalidArgument, match=rf"^{name}: .*run_coroutine_threadsafe\(runtime\.{name}\("
+                    ):
+                        asyncio.run(use())
 
-            await asyncio.to_thread(elsewhere)
-            assert all("run_coroutine_threadsafe" in str(text) for text in found)
-            assert len(found) == 3
-            assert (await runtime.submit(Pay(5))).revision == 1
+            for _ in range(2):  # once without an instance, and once with one
+                await asyncio.to_thread(elsewhere)
+                await runtime.submit(Pay(5))
+            await runtime.drain()
+            assert (await runtime.submit(Pay(5))).revision == 5
 
     asyncio.run(main())
 

@@ -44,6 +44,19 @@ class ProcessEnded(Exception):
         return "its process ended during the last try"
 
 
+def _traceback_of(error: BaseException) -> BaseException | None:
+    """What the log shows the origin of: not what a handler, or the runtime, means as it says it."""
+    if isinstance(error, (Permanent, Retry, NoAnswer, ProcessEnded, TimeoutError)):
+        return None
+    try:
+        str(error).encode()
+    except UnicodeEncodeError:  # no file would take the record then
+        return None
+    except Exception:  # a broken __str__, which traceback can do without
+        pass
+    return error
+
+
 class Dispatcher:
     """Runs handlers, a bounded number at a time, each in a task of its own.
 
@@ -239,6 +252,7 @@ class Dispatcher:
             pending.attempts,
             pending.action_id,
             pending.error,
+            exc_info=_traceback_of(error),
             extra=host.extra(pending.instance.name, action_id=pending.action_id, attempt=pending.attempts),
         )
         if isinstance(error, Permanent) or pending.attempts >= settings.attempts:

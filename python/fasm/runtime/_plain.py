@@ -14,14 +14,19 @@ from fasm.runtime._commits import Diverged, patiently, settle
 from fasm.runtime._host import log
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
+from fasm.runtime._replay import compare
 from fasm.runtime._told import told
-from fasm.stores import KeyRow, Loaded, Snapshot, Transition, Unit
+from fasm.stores import KeyRow, Loaded, LogRow, Snapshot, Transition, Unit
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
     from fasm.runtime._instance import Instance
 
 __all__ = ["PlainKeeper"]
+
+_EARNED_PER_UNIT = 1_024
+"""Bytes. Where no snapshot is due, a state of up to 1 kB is digested with every unit, one of 10 MB with every
+10,000th: so the log tells a replay that leaves it, and what this costs does not depend on the size."""
 
 
 class PlainKeeper:
@@ -41,6 +46,10 @@ class PlainKeeper:
         """The state at the present revision, encoded; None where the last unit stored no snapshot."""
         self._snapshot_due = 1
         """The revision from which on a unit stores a snapshot."""
+        self._stored = 0
+        """The revision of the last snapshot."""
+        self._earned = 0
+        """Bytes of the state that may be encoded for a digest."""
         self._size = 0
         """Of the state when it was last encoded."""
 
@@ -60,10 +69,11 @@ class PlainKeeper:
             self.state = host.codecs.decode_state(
                 snapshot.state, snapshot.version, host.version, host.upgrades
             )
+            self._stored = snapshot.revision
             fresh = snapshot.version == host.version
             self._snapshot_due = snapshot.revision + host.settings.snapshot_every if fresh else 1
         for row in loaded.tail:
-            await self._replay(row.revision, row.version, row.input, row.at)
+            await self._replay(loaded, row)
         self._committed = host.codecs.state.encode(self.state)
         self._size = len(self._committed)
 
@@ -72,17 +82,17 @@ class PlainKeeper:
             raise InvalidArgument("initial: got None, expected a function that makes the first state")
         return self._host.initial()
 
-    async def _replay(self, revision: int, version: int, data: bytes, at: int) -> None:
-        host, name = self._host, self._instance.name
-        if version != host.version:
+    async def _replay(self, loaded: Loaded, row: LogRow) -> None:
+        host, name, revision = self._host, self._instance.name, row.revision
+        if row.version != host.version:
             raise StoreCorrupt(
-                f"instance {name!r}: version {version} of the machine wrote the transition to revision "
+                f"instance {name!r}: version {row.version} of the machine wrote the transition to revision "
                 f"{revision}, which is in no snapshot yet, and this is version {host.version}; only "
-                f"version {version} can replay it, or adopt the log: `fasm verify --adopt`"
+                f"version {row.version} can replay it, or adopt the log: `fasm verify --adopt`"
             )
         actions = host.new_actions()
         try:
-            returned = host.stf(self.state, host.codecs.decode_event(data, at), actions)
+            returned = host.stf(self.state, host.codecs.decode_event(row.input, row.at), actions)
             if hasattr(returned, "__await__"):
                 what = f"stf, for the input of revision {revision} in the log,"
                 returned = await host.calls.wait(self._instance, what, returned)
@@ -96,6 +106,7 @@ class PlainKeeper:
         finally:
             close_actions(actions)
         self.state = self.state if returned is None else returned
+        compare(host, loaded, row, actions, self.state)
 
     async def restore(self) -> Any:
         """Lets the machine emit what is outstanding.
@@ -176,6 +187,7 @@ class PlainKeeper:
         self._committed = snapshot
         instance.apply(plan, at)
         if snapshot is not None:
+            self._stored = instance.revision
             self._snapshot_due = instance.revision + host.settings.snapshot_every
             self._size = len(snapshot)
         return None
@@ -195,15 +207,26 @@ class PlainKeeper:
         if instance.revision + 1 >= self._snapshot_due:
             snapshot = host.checks.state.encode(state)
         removed = tuple([pending.action_id for pending in plan.removed])
-        mark = digest(plan.rows, snapshot)
+        encoded = snapshot
+        if encoded is None and self._digest_due():
+            encoded = host.codecs.state.encode(state)
+            self._size = len(encoded)
+        mark = digest(plan.rows, encoded)
         step = Transition(instance.revision, at, host.version, data, snapshot, key, fingerprint, mark)
         return Unit(instance.name, instance.epoch, step, plan.rows, (), removed), snapshot
 
+    def _digest_due(self) -> bool:
+        self._earned += _EARNED_PER_UNIT
+        if self._earned < self._size or hasattr(self._host.codecs.state, "same"):
+            return False  # a codec with a `same` of its own may encode equal states (sets in them) otherwise
+        self._earned = 0
+        return True
+
     async def finish(self) -> None:
         """Stores the state at a clean end, so that no log is left that only this version could replay."""
-        if self._committed is not None:
-            return
         host, instance = self._host, self._instance
+        if self._stored == instance.revision:
+            return
         snapshot = Snapshot(instance.revision, host.version, host.codecs.state.encode(self.state))
         await host.store.put_snapshot(instance.name, instance.epoch, snapshot)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fasm._native import Normal, TrackedAction, close_actions
+from fasm._native import Normal, close_actions
 from fasm.errors import InvalidArgument
-from fasm.runtime._outbox import kind_of
+from fasm.runtime._replay import emissions
 from fasm.stores import Emission, Loaded, LogRow
 
 if TYPE_CHECKING:
@@ -125,7 +125,10 @@ class Rerun:
             close_actions(actions)
         if returned is not None:
             self.state = returned
-        emitted = [self._emission(action) for action in actions if type(action) is TrackedAction]
+        try:
+            emitted = emissions(self.host, actions)
+        except InvalidArgument as error:
+            raise Surprise("actions", "stored", str(error)) from error
         for id in getattr(actions, "forgotten", ()):
             self.outstanding.pop(self.host.codecs.encode_id(id), None)
         for new in emitted:
@@ -133,12 +136,3 @@ class Rerun:
                 raise Surprise(f"actions[{new.action_id}]", "emitted once", "emitted while outstanding")
             self.outstanding[new.action_id] = row.revision
         return emitted
-
-    def _emission(self, action: TrackedAction[Any, Any]) -> Emission:
-        codecs = self.host.codecs
-        try:
-            return Emission(
-                codecs.encode_id(action.id), kind_of(action.action), codecs.action.encode(action.action)
-            )
-        except InvalidArgument as error:
-            raise Surprise("actions", "stored", str(error)) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fasm._native import difference, digest
 from fasm.errors import StoreCorrupt
 from fasm.runtime._digest import STATE_FROM, state_digest
+from fasm.runtime._replay import has_new_fields
 from fasm.runtime._rerun import Rerun, Surprise, is_adopted, require_plain
 from fasm.stores import Emission, Loaded, LogRow, Store
 
@@ -31,8 +32,7 @@ class Verified:
         why_later: Why that is not 0; empty where it is.
         found: The first difference; None if all is the same.
         at: The revision of the difference.
-        in_tail: Whether it lies after the last snapshot, so that a runtime would refuse to start or go on
-            with another state.
+        in_tail: Whether there is one after the last snapshot, so that a runtime refuses to start.
     """
 
     instance: str
@@ -116,8 +116,18 @@ async def verify_instance(host: Host, store: Store, name: str) -> Verified:
         _compare_outbox(rerun, loaded)
     except Surprise as found:
         at = rerun.revision
-        return Verified(name, loaded.revision, begun, start.why_later, found, at, in_tail=at > stored)
+        in_tail = at > stored or await _differs_in_tail(host, store, loaded)
+        return Verified(name, loaded.revision, begun, start.why_later, found, at, in_tail)
     return Verified(name, loaded.revision, begun, start.why_later)
+
+
+async def _differs_in_tail(host: Host, store: Store, loaded: Loaded) -> bool:
+    """Whether what lies after the last snapshot does not replay from there, whatever came before."""
+    try:
+        await _replay(Rerun.at_snapshot(host, loaded), store, loaded)
+    except (Surprise, StoreCorrupt):
+        return True
+    return False
 
 
 async def _replay(rerun: Rerun, store: Store, loaded: Loaded) -> None:
@@ -131,8 +141,11 @@ async def _replay(rerun: Rerun, store: Store, loaded: Loaded) -> None:
         emitted = await rerun.step(row)
         if row.digest and row.digest[:STATE_FROM] != digest(emitted, None):
             raise Surprise("actions", _stored_actions(loaded, row.revision), _named(emitted))
-        if not suspect and row.digest[STATE_FROM:] not in (b"", state_digest(rerun.encoded())):
+        was = row.digest[STATE_FROM:]
+        if was and not suspect and (now := state_digest(rerun.encoded())) != was:
             suspect = row.revision
+            if row.revision > stored and not has_new_fields(rerun.host, loaded):
+                raise Surprise("state", f"one of checksum {was.hex()}", f"one of {now.hex()}")
         if row.revision == stored:
             _compare_state(rerun, loaded, suspect)
 

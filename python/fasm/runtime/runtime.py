@@ -279,8 +279,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             number("shutdown_s", shutdown_s, at_least=0)
         if not self._open or self._host.closing:
             return
-        if asyncio.get_running_loop() is not self._host.loop:
-            raise elsewhere("close")
+        self._require_loop("close")
         self._host.closing = True
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
         if self._pruning.was_cut_off:  # and every handler with it, even before it began
@@ -340,7 +339,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         """
         found = self._members.find(instance)
         if found is None:
-            found = await self._find(instance)
+            found = await self._find("submit", instance)
         host = self._host
         if host.closing:
             raise RuntimeClosed("the runtime is closed")
@@ -362,7 +361,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def _submit_once(self, found: Instance, value: I, data: bytes, key: str) -> Receipt:
         while (first := found.keys.get(key)) is not None and first.done is not None:
             await first.done.wait()
-            found = self._members.find(found.name) or await self._find(found.name)
+            found = self._members.find(found.name) or await self._find("submit", found.name)
         host = self._host
         caller = None if host.tracing is None else host.tracing.current()
         job = InputJob(value, data, key, host.loop.create_future(), asyncio.Event(), caller)
@@ -375,15 +374,18 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             raise
         return await job.receipt
 
-    async def _find(self, instance: str) -> Instance:
-        self._require_open()
-        if asyncio.get_running_loop() is not self._host.loop:
-            raise elsewhere("submit")
+    async def _find(self, caller: str, instance: str) -> Instance:
+        self._require_open(caller)
         return self._members.find(instance) or await self._members.open(check_text("instance", instance))
 
-    def _require_open(self) -> None:
+    def _require_open(self, caller: str) -> None:
         if not self._open or self._host.closing:
             raise RuntimeClosed("the runtime is not open")
+        self._require_loop(caller)
+
+    def _require_loop(self, caller: str) -> None:
+        if asyncio.get_running_loop() is not self._host.loop:
+            raise elsewhere(caller)
 
     async def state(self, instance: str = "main") -> S:
         """A copy of the committed state of an instance.
@@ -393,7 +395,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             NotOwner: Another process runs the instance.
             RuntimeClosed: The runtime is closed.
         """
-        found = await self._find(instance)
+        found = await self._find("state", instance)
         answer = self._host.loop.create_future()
         found.put(ReadJob(None, answer))
         return cast(S, await answer)
@@ -414,7 +416,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             Exception: What `look` raises.
         """
         check_look(look)
-        found = await self._find(instance)
+        found = await self._find("read", instance)
         answer = self._host.loop.create_future()
         found.put(ReadJob(look, answer))
         return cast(T, await answer)
@@ -426,6 +428,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             FasmError: An instance is stopped, so that this may never be: see `stopped`.
             RuntimeClosed: The runtime was closed before.
         """
+        if self._open and not self._host.halted:
+            self._require_loop("drain")
         await self._waiters.until(self._is_drained)
 
     def _is_drained(self) -> bool:
@@ -457,7 +461,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         Raises:
             StoreCorrupt: One cannot be read.
         """
-        self._require_open()
+        self._require_open("dead_letters")
         return await dead_letters(self._host)
 
     async def revive(self, instance: str, id: Id) -> None:
@@ -467,7 +471,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             UnknownActionId: No dead action has this id.
             NotOwner: Another process runs the instance.
         """
-        await revive(await self._find(instance), id)
+        await revive(await self._find("revive", instance), id)
 
     async def restart(self, instance: str) -> None:
         """Tries at once to run an instance that is stopped.
@@ -475,5 +479,5 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         Raises:
             Exception: Why it still does not run.
         """
-        self._require_open()
+        self._require_open("restart")
         await self._members.restart(check_text("instance", instance))
