@@ -25,6 +25,7 @@ from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
 from fasm.runtime._outbox import Outbox, Pending
 from fasm.runtime._plain import PlainKeeper
 from fasm.runtime._plan import Plan
+from fasm.runtime._room import Room
 from fasm.runtime._told import told
 from fasm.runtime._transactional import TransactionalKeeper
 from fasm.runtime.receipts import Receipt
@@ -74,7 +75,7 @@ class Instance:
         self._job: Job | None = None
         """The last one that was begun."""
         self._inputs = 0
-        self._room: deque[asyncio.Future[None]] = deque()
+        self._room = Room(self.keys)
         self._kept: dict[Pending, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._bell: asyncio.Future[None] | None = None
@@ -103,25 +104,16 @@ class Instance:
         self.stopped = FasmError("the instance was let go of, being idle")
         self._ring()
 
-    async def submit(self, job: InputJob) -> None:
-        """Queues an input, once there is room.
+    async def wait(self, job: InputJob) -> Receipt:
+        """Queues an input when it is its turn, for now there is no room.
 
         Raises:
-            QueueFull: There is none, and `when_full` is "raise".
+            QueueFull: `when_full` is "raise".
+            Exception: What becomes of the input.
         """
-        limit = self.host.settings.queue
-        if self._inputs >= limit and self.host.settings.when_full == "raise":
-            raise QueueFull(self.name, limit)
-        while self._inputs >= limit and self.stopped is None:
-            turn = self.host.loop.create_future()
-            self._room.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._make_room()  # it was our turn: let the next one have it
-                raise
-        self.put_input(job)
+        if self.host.settings.when_full == "raise":
+            raise QueueFull(self.name, self.host.settings.queue)
+        return await self._room.wait(job)
 
     @property
     def has_room(self) -> bool:
@@ -144,13 +136,6 @@ class Instance:
         elif self._bell is not None:
             self._ring()
 
-    def _make_room(self) -> None:
-        while self._room:
-            turn = self._room.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
     async def _work(self) -> None:
         host, jobs = self.host, self._jobs
         try:
@@ -162,8 +147,8 @@ class Instance:
                 self._job = job = jobs.popleft()
                 if type(job) is InputJob:
                     self._inputs -= 1
-                    if self._room:
-                        self._make_room()
+                    if self._room and (waiting := self._room.next()) is not None:
+                        self.put_input(waiting)
                     await self._take_input(job)
                 elif type(job) is ResultJob:
                     await self._take_result(job)
@@ -233,9 +218,10 @@ class Instance:
             pending.let_go()
         while self._jobs:
             self._jobs.popleft().fail(error)
-        while self._room:
-            self._make_room()
+        while (waiting := self._room.next()) is not None:
+            waiting.fail(error)
         self.keys.clear()
+        self._inputs = 0
         self._ring()
         self.host.on_stop(self, error)
 

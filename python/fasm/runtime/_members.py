@@ -21,6 +21,7 @@ from fasm.runtime._calls import Calls
 from fasm.runtime._commits import Diverged, patiently
 from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._idle import Idle
+from fasm.runtime._line import Line
 from fasm.runtime._recovery import begin, load, make
 from fasm.runtime._told import told
 from fasm.runtime.retry import Backoff
@@ -55,6 +56,9 @@ class Members:
     def __init__(self) -> None:
         self._host: Host
         self._ready: dict[str, Instance] = {}
+        self._free: dict[str, Instance] = {}
+        """Those that run and that nobody stands in line for."""
+        self._lines: dict[str, Line] = {}
         self._opening: dict[str, _Opening] = {}
         self._stopped: dict[str, BaseException] = {}
         self._failures: dict[str, int] = {}
@@ -89,28 +93,47 @@ class Members:
         return self._ready.values()
 
     def find(self, name: str) -> Instance | None:
-        """An instance that runs."""
-        return self._ready.get(name)
+        """An instance that runs, unless others still wait for it: then `open` is the way to it."""
+        return self._free.get(name)
 
     # ---- opening -----------------------------------------------------------------------------------------
 
     async def open(self, name: str) -> Instance:
         """Makes an instance ready that is not; whoever else wants it waits for the same.
 
+        It returns in the order of the calls, and does so at once to whoever then uses the instance at once.
+
         Raises:
             NotOwner: Another process runs it.
             RuntimeClosed: The runtime was closed meanwhile.
             Exception: Why it does not run.
         """
-        while (instance := self._ready.get(name)) is None:
-            if name in self._stopped:
-                raise self._stopped[name]
-            opening = self._opening.get(name)
-            if opening is None:
-                opening = self._enter(name)
-                self._work_on(opening, self._open)
-            await asyncio.shield(opening.done)
-        return instance
+        if (line := self._lines.get(name)) is None:
+            line = self._lines[name] = Line(self._host.loop)
+            self._free.pop(name, None)
+        place = line.enter()
+        try:
+            while True:
+                if line.is_first(place):
+                    if (instance := self._ready.get(name)) is not None:
+                        return instance
+                    if name in self._stopped:
+                        raise self._stopped[name]
+                    if self._host.halted:
+                        raise RuntimeClosed("the runtime was closed before the instance was ready")
+                    if name not in self._opening:
+                        self._work_on(self._enter(name), self._open)
+                await line.wait(place)
+        finally:
+            line.leave(place)
+            if not line:
+                del self._lines[name]
+                self._set_free(name)
+
+    def _set_free(self, name: str) -> None:
+        """Lets everybody have an instance that runs, if nobody waits for it."""
+        if name in self._ready and name not in self._lines:
+            self._free[name] = self._ready[name]
 
     def _enter(self, name: str) -> _Opening:
         opening = self._opening[name] = _Opening(name, self._host.loop.create_future())
@@ -126,6 +149,8 @@ class Members:
         else:
             opening.done.set_exception(error)
             opening.done.exception()  # seen, for there may be nobody who waits
+        if (line := self._lines.get(opening.name)) is not None:
+            line.wake(error)
         self._host.on_progress()
 
     def _work_on(self, opening: _Opening, work: Callable[[_Opening], Awaitable[None]]) -> None:
@@ -187,6 +212,7 @@ class Members:
         self._stopped.pop(claim.instance, None)
         self._failures.pop(claim.instance, None)
         self._ready[claim.instance] = instance
+        self._set_free(claim.instance)
         begin(instance)
         self.idle.watch()
 
@@ -280,6 +306,7 @@ class Members:
         """An instance stopped on its own account."""
         if self._ready.get(instance.name) is instance:
             del self._ready[instance.name]
+            self._free.pop(instance.name, None)
         running = [pending.task for pending in instance.outbox if pending.task is not None]
         if running:
             self._ending[instance.name] = running
@@ -354,6 +381,7 @@ class Members:
         if self._ready.get(instance.name) is not instance:
             return False
         del self._ready[instance.name]
+        self._free.pop(instance.name, None)
         self._enter(instance.name)
         return True
 
@@ -361,6 +389,7 @@ class Members:
         """Lets those who wait go on: with the instance, if it could not be let go of."""
         if instance.stopped is None:
             self._ready[instance.name] = instance
+            self._set_free(instance.name)
         if (opening := self._opening.get(instance.name)) is not None:
             self._leave(opening)
 

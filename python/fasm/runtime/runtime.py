@@ -352,10 +352,9 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             return await self._submit_once(found, value, data, key)
         caller = None if host.tracing is None else host.tracing.current()
         job = InputJob(value, data, None, host.loop.create_future(), None, caller)
-        if found.has_room:
-            found.put_input(job)
-        else:
-            await found.submit(job)
+        if not found.has_room:
+            return await found.wait(job)
+        found.put_input(job)
         return await job.receipt
 
     async def _submit_once(self, found: Instance, value: I, data: bytes, key: str) -> Receipt:
@@ -365,13 +364,10 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         host = self._host
         caller = None if host.tracing is None else host.tracing.current()
         job = InputJob(value, data, key, host.loop.create_future(), asyncio.Event(), caller)
+        if not found.has_room:
+            return await found.wait(job)
         found.keys[key] = job
-        try:
-            await found.submit(job)
-        except BaseException as error:
-            found.keys.pop(key, None)
-            job.fail(error)
-            raise
+        found.put_input(job)
         return await job.receipt
 
     async def _find(self, caller: str, instance: str) -> Instance:
