@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from fasm import Actions, Input, Normal
 from fasm.errors import StoreError
 from fasm.runtime import Permanent, Runtime
 from fasm.stores import Snapshot, Store
@@ -71,6 +73,34 @@ async def bury_a_result(store: Store) -> None:
         await opened.submit(Pay(3))
         await opened.submit(Gate(open=False))
         gate.set_result(Charged())
+        await until(opened.dead_letters)
+
+
+@dataclass(frozen=True)
+class Ref:
+    kind: str
+    n: int
+
+
+class Records:
+    """A machine whose ids are records."""
+
+    def stf(self, state: int, event: Input[int, Ref, str], actions: Actions[Ref, str]) -> int:
+        if isinstance(event, Normal):
+            actions.tracked(Ref("charge", event.value), "x")
+        return state
+
+    def restore(self, state: int, actions: Actions[Ref, str]) -> None: ...
+
+
+async def bury_a_record(store: Store) -> None:
+    """In `main`, the action with the id `Ref("charge", 1)` is dead."""
+
+    def execute(action: Any, attempt: Any) -> str:
+        raise Permanent("no")
+
+    async with Runtime(Records(), initial=int, store=store, execute=execute) as opened:
+        await opened.submit(1)
         await until(opened.dead_letters)
 
 

@@ -15,7 +15,7 @@ import pytest
 from fasm import Actions
 from fasm.cli import main
 from fasm.stores import SqliteStore, Store
-from tests.cli.databases import LATE, bury_a_result, fill, prune, runtime
+from tests.cli.databases import LATE, bury_a_record, bury_a_result, fill, fill_with_a_log, prune, runtime
 from tests.cli.places import Place
 from tests.runtime.bank import Bank, Charge, Check, Gate, Pay, Payments, World
 
@@ -276,6 +276,47 @@ def test_a_damaged_row_is_named_and_all_else_is_shown(file: Path, capsys: pytest
     assert "damaged: instance 'eu': action 2 does not match its checksum" in out
     assert "no such card" in out
     assert file.read_bytes() == before
+
+
+DAMAGE = {
+    "the state": "UPDATE fasm_instance SET state = x'00' || state WHERE name = 'eu'",
+    "the version of the state": "UPDATE fasm_instance SET state_version = 7 WHERE name = 'eu'",
+    "the last input": "UPDATE fasm_log SET input = x'00' WHERE instance = 'eu' AND revision = 3",
+    "an input of the tail": "UPDATE fasm_log SET input = x'00' WHERE instance = 'eu' AND revision = 2",
+    "the time of a revision": "UPDATE fasm_log SET at = at + 1 WHERE instance = 'eu' AND revision = 2",
+    "a row of the log that is missing": "DELETE FROM fasm_log WHERE instance = 'eu' AND revision = 2",
+}
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--limit", "1")])
+@pytest.mark.parametrize("name", DAMAGE)
+def test_whatever_would_stop_an_instance_is_seen_in_the_overview(
+    tmp_path: Path, name: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "app.db"
+    asyncio.run(fill_with_a_log(SqliteStore(path)))
+    look(capsys, str(path))
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        assert db.execute(DAMAGE[name]).rowcount == 1
+    assert main(["inspect", str(path), *words]) == 2
+    assert "instance 'eu'" in capsys.readouterr().out
+
+
+SPELLINGS = ['{"kind":"charge","n":1}', '{"kind": "charge", "n": 1}', ' { "n" : 1, "kind": "ch\\u0061rge" } ']
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("option", ["--revive", "--drop"])
+def test_an_id_may_be_spelt_in_any_way_of_json(
+    tmp_path: Path, option: str, spelling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "app.db")
+    asyncio.run(bury_a_record(SqliteStore(path)))
+    for other in ('{"kind":"charge","n":1.0}', '{"kind":"charge","n":true}', '{"kind":"charge"}', "charge"):
+        assert "has no action of the id" in refused(capsys, path, option, "main", other)
+    done = look(capsys, path, option, "main", spelling)
+    assert done["id"] == SPELLINGS[0]
+    assert look(capsys, path)["counts"]["dead"] == 0
 
 
 @pytest.fixture(autouse=True)

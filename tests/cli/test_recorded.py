@@ -132,6 +132,28 @@ def test_an_output_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureF
     assert output.read_text() == "mine"
 
 
-def test_an_output_belongs_to_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "stored.json", "-o", "x.py"]) == 2
-    assert "it needs --as-scenario" in capsys.readouterr().err
+WRONG = {
+    "an output": ("stored.json -o x.py", "--output: is for the log of a database"),
+    "an instance": ("stored.json --instance eu", "--instance: is for the log of a database"),
+    "a schema": ("stored.json --schema fasm", "--schema: is for the log of a database"),
+    "JSON": ("DB --as-scenario TARGET --json", "--json: is for a stored failure"),
+    "a page": ("DB --as-scenario TARGET --html x.html", "--html: is for a stored failure"),
+    "another target": ("DB --as-scenario TARGET --target a:B", "--target: is for a stored failure"),
+    "a file alone": ("DB", "is a database; to make a scenario of its log, say --as-scenario TARGET"),
+    "an address alone": ("postgresql://x", "is a database; to make a scenario of its log, say --as-scenario"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_go_together_is_refused(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "app.db"
+    asyncio.run(take(SqliteStore(path), 3))
+    words, message = WRONG[name]
+    words = words.replace("DB", path.as_posix()).replace("TARGET", "tests.cli.till:Till")
+    assert main(["replay", *words.split()]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.count("\n") == 1

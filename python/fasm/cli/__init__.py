@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from fasm._native import __version__
-from fasm.cli._output import end_early
+from fasm.cli._output import end_early, printing
 from fasm.cli._parser import Commands, parse
 from fasm.errors import InvalidArgument
 
@@ -51,13 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = Commands(__version__)
     for module in MODULES:
         import_module(module).register(commands)
-    chosen = parse(commands, sys.argv[1:] if arguments is None else list(arguments))
-    if isinstance(chosen, int):
-        return chosen
+    chosen: Any = None
     try:
-        code: int = chosen.run(chosen)
+        with printing():
+            chosen = parse(commands, sys.argv[1:] if arguments is None else list(arguments))
+        code: int = chosen if isinstance(chosen, int) else chosen.run(chosen)
     except InvalidArgument as error:
-        print(f"fasm {chosen.command}: {error}", file=sys.stderr)
+        print(f"fasm {getattr(chosen, 'command', '')}".rstrip() + f": {error}", file=sys.stderr)
         return USAGE_ERROR
     except Exception:
         raise

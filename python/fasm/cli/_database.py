@@ -15,6 +15,7 @@ from fasm.stores import Claim, InstanceRow, LogRow, PostgresStore, SqliteStore, 
 T = TypeVar("T")
 
 _POSTGRES: Final = ("postgresql://", "postgres://")
+_SQLITE: Final = b"SQLite format 3\0"
 _DEFAULT_SCHEMA: Final = "fasm"
 _PAGE: Final = 1_000
 
@@ -26,6 +27,17 @@ def add_database(parser: Parser) -> None:
         metavar="NAME",
         help=f"the schema of the tables in PostgreSQL (default: {_DEFAULT_SCHEMA})",
     )
+
+
+def is_database(name: str) -> bool:
+    """Whether this is the address of a database, or a SQLite file."""
+    if name.startswith(_POSTGRES):
+        return True
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
 
 
 def make_store(database: str, schema: str | None) -> Store:

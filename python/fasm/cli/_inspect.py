@@ -10,6 +10,7 @@ from fasm import _check
 from fasm._native import Timer
 from fasm.cli import _arguments as read
 from fasm.cli._database import add_database, reading, run_on_store, writing
+from fasm.cli._output import say
 from fasm.cli._parser import Commands
 from fasm.cli._survey import Plain, find_dead, load_one, survey, survey_one
 from fasm.cli._tables import ago, day, printable, span, table
@@ -69,12 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     if change is not None:
         done = run_on_store(_change(arguments, *change))
         if arguments.json:
-            print(json.dumps(done, indent=2))
+            say(json.dumps(done, indent=2))
         else:
-            print(f"{done['done']}: action {done['id']} of instance {done['instance']!r}, {done['kind']}")
+            say(f"{done['done']}: action {done['id']} of instance {done['instance']!r}, {done['kind']}")
         return 0
     found = run_on_store(_look(arguments))
-    print(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found, arguments)))
+    say(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found, arguments)))
     return DAMAGED if found["errors"] else 0
 
 
@@ -95,7 +96,8 @@ async def _change(arguments: argparse.Namespace, instance: str, id: str) -> Plai
         else:
             unit = Unit(instance, claim.epoch, removed=(row.action_id,))
         await store.commit(unit)
-    return {"done": "revived" if revives else "dropped", "instance": instance, "id": id, "kind": row.kind}
+    done = "revived" if revives else "dropped"
+    return {"done": done, "instance": instance, "id": row.action_id, "kind": row.kind}
 
 
 def _revived(row: OutboxRow) -> Change:

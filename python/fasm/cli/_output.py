@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from fasm.errors import InvalidArgument
 from fasm.sim._collect import attached
 from fasm.sim.html import write_page
 from fasm.sim.report import Report
@@ -16,16 +17,35 @@ from fasm.sim.verdict import Verdict
 INTERRUPTED: Final = 130
 
 
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """For what is printed on stdout: a reader that has seen enough, `head` perhaps, is no error.
+
+    Raises:
+        InvalidArgument: It cannot be written, as on a full disk.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is in the buffer must not raise again at the end
+        if not isinstance(error, BrokenPipeError):
+            raise InvalidArgument(f"stdout: cannot be written: {error.strerror}") from error
+
+
+def say(text: str) -> None:
+    """Prints a line, or several, on stdout at once."""
+    with printing():
+        print(text)
+
+
 def show(report: Report, *, as_json: bool, page: str | None = None) -> int:
     """Prints a report on stdout and writes its page; gives the exit code of its verdict."""
-    try:
+    with printing():
         if as_json:
             print(report.to_json())
         else:
             report.print()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if page is not None:
         place = write_page(page, report)
         print(f"page: {place}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fasm._native import Normal
 from fasm.cli._database import reading, require_instance, run_on_store
 from fasm.cli._machine import load_host
+from fasm.cli._output import printing
 from fasm.cli._target import load_object
 from fasm.errors import InvalidArgument
 from fasm.runtime._rerun import Rerun, Surprise, is_adopted
@@ -49,7 +50,8 @@ def write_scenario(arguments: argparse.Namespace) -> int:
     log = run_on_store(_read(arguments))
     text = _text(arguments, log)
     if arguments.output is None:
-        print(text, end="")
+        with printing():
+            print(text, end="")
         return 0
     try:
         with Path(arguments.output).open("x", encoding="utf-8") as file:

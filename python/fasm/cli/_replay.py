@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from fasm.cli import _arguments as read
+from fasm.cli._database import is_database
 from fasm.cli._output import quiet_stdout, show
 from fasm.cli._parser import Commands
 from fasm.cli._recorded import write_scenario
@@ -53,7 +54,7 @@ def register(commands: Commands) -> None:
     read.add_json(parser)
     read.add_page(parser)
     parser.add_argument("--as-scenario", metavar="TARGET", help="write the log of a database as a scenario")
-    parser.add_argument("--instance", metavar="NAME", default=MAIN, help=f"whose log (default: {MAIN})")
+    parser.add_argument("--instance", metavar="NAME", help=f"whose log (default: {MAIN})")
     parser.add_argument("--schema", metavar="NAME", help="where the tables are in PostgreSQL")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there instead of printing it")
 
@@ -61,9 +62,14 @@ def register(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; gives the exit code."""
     if arguments.as_scenario is not None:
+        _refuse(arguments, ("target", "json", "html"), "is for a stored failure, not for --as-scenario")
+        arguments.instance = MAIN if arguments.instance is None else arguments.instance
         return write_scenario(arguments)
-    if arguments.output is not None:
-        raise InvalidArgument("--output: says where the scenario goes, so it needs --as-scenario")
+    if is_database(arguments.file):
+        raise InvalidArgument(
+            f"FILE: {arguments.file} is a database; to make a scenario of its log, say --as-scenario TARGET"
+        )
+    _refuse(arguments, ("instance", "schema", "output"), "is for the log of a database, with --as-scenario")
     with quiet_stdout(arguments.json):
         scenario = None
         if arguments.target is not None:
@@ -71,3 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
             scenario = load_target(arguments.target, *([path] if path is not None else []))
         report = replay(arguments.file, scenario=scenario, check=False)
     return show(report, as_json=arguments.json, page=arguments.html)
+
+
+def _refuse(arguments: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if getattr(arguments, name) not in (None, False):
+            raise InvalidArgument(f"--{name}: {why}")

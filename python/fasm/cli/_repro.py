@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from fasm.cli._output import printing, say
 from fasm.cli._parser import Commands
 from fasm.errors import InvalidArgument
 from fasm.sim.repro import Repro, as_pytest, load
@@ -46,11 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option) is not None and not arguments.as_pytest:
             raise InvalidArgument(f"--{option}: says something about a test, so it needs --as-pytest")
     if not arguments.as_pytest:
-        print("\n".join(_lines(repro)))
+        say("\n".join(_lines(repro)))
         return 0
     text = as_pytest(repro, arguments.target)
     if arguments.output is None:
-        print(text, end="")
+        with printing():
+            print(text, end="")
         return 0
     path = Path(arguments.output)
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from fasm.cli._database import all_instances, log_row, require_instance
 from fasm.errors import InvalidArgument, StoreCorrupt
+from fasm.runtime._verify import log_of
 from fasm.stores import InstanceRow, Loaded, OutboxRow, Stats, Store, StoreInfo
 
 Plain = dict[str, Any]
@@ -34,7 +36,8 @@ async def survey(store: Store, info: StoreInfo, limit: int) -> Plain:
         try:
             rows = await store.outbox(dead=dead, limit=limit)
         except StoreCorrupt as error:
-            found["errors"].append(str(error))
+            if str(error) not in found["errors"]:
+                found["errors"].append(str(error))
             continue
         found["actions"] += await _actions(store, rows)
     return found
@@ -74,7 +77,8 @@ def find_dead(rows: tuple[OutboxRow, ...], id: str, instance: str) -> OutboxRow:
     Raises:
         InvalidArgument: There is none, or it is not dead.
     """
-    row = next((row for row in rows if row.action_id == id), None)
+    wanted = _canonical(id)
+    row = next((row for row in rows if _canonical(row.action_id) == wanted), None)
     if row is None:
         raise InvalidArgument(
             f"ID: instance {instance!r} has no action of the id {id}; "
@@ -85,6 +89,14 @@ def find_dead(rows: tuple[OutboxRow, ...], id: str, instance: str) -> OutboxRow:
             f"ID: action {id} of instance {instance!r} is not dead, it is still being tried"
         )
     return row
+
+
+def _canonical(id: str) -> str:
+    """One spelling for all of the same JSON; what is no JSON stays as it is, and is no id."""
+    try:
+        return json.dumps(json.loads(id), sort_keys=True)
+    except (ValueError, RecursionError):
+        return id
 
 
 def _head(store: Store, info: StoreInfo, counts: Stats) -> Plain:
@@ -107,6 +119,11 @@ async def _instance(store: Store, row: InstanceRow, errors: list[str]) -> Plain:
     except StoreCorrupt as error:
         version = None
         errors.append(str(error))
+    try:
+        await _read_all(store, row)
+    except StoreCorrupt as error:
+        if str(error) not in errors:
+            errors.append(str(error))
     return {
         "instance": row.instance,
         "revision": row.revision,
@@ -116,6 +133,18 @@ async def _instance(store: Store, row: InstanceRow, errors: list[str]) -> Plain:
         "pending": row.pending,
         "dead": row.dead,
     }
+
+
+async def _read_all(store: Store, row: InstanceRow) -> None:
+    """Reads what a start of the instance reads.
+
+    Raises:
+        StoreCorrupt: Something of it is damaged.
+    """
+    loaded = await load_one(store, row.instance)
+    if loaded.snapshot is not None:
+        async for _ in log_of(store, row.instance, loaded.snapshot.revision, loaded.revision):
+            pass
 
 
 async def _version(store: Store, row: InstanceRow) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fasm.cli._database import add_database, all_instances, reading, require_instance, run_on_store, writing
 from fasm.cli._machine import TARGET_HELP, load_host
-from fasm.cli._output import quiet_stdout
+from fasm.cli._output import printing, quiet_stdout, say
 from fasm.cli._parser import Commands
 from fasm.cli._tables import printable
 from fasm.errors import InvalidArgument, StoreCorrupt
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     with quiet_stdout(arguments.json):
         found, adopted = run_on_store(_run(arguments))
     if arguments.json:
-        print(json.dumps({"instances": found, "adopted": adopted}, indent=2))
+        say(json.dumps({"instances": found, "adopted": adopted}, indent=2))
     return _exit_code(found, {one["instance"] for one in adopted})
 
 
@@ -84,32 +84,33 @@ async def _run(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], lis
                 one = await verify_instance(host, store, name)
             except StoreCorrupt as error:
                 found.append({"instance": name, "damaged": str(error)})
-                print(f"damaged  {printable(str(error))}")
+                say(f"damaged  {printable(str(error))}")
                 continue
             found.append(_plain(one))
-            print(_line(one))
+            say(_line(one))
             if arguments.adopt and one.in_tail:
                 plans.append(await plan_adoption(host, store, name))
     for plan in plans:
-        print("\n".join(_planned(plan)))
+        say("\n".join(_planned(plan)))
     if plans and not arguments.yes and not await asyncio.to_thread(_confirmed):
         plans = []
     if arguments.adopt and not plans:
-        print("nothing is adopted")
+        say("nothing is adopted")
     return found, [await _adopt(arguments, host, plan) for plan in plans]
 
 
 async def _adopt(arguments: argparse.Namespace, host: Host, plan: Adoption) -> dict[str, Any]:
     async with writing(arguments.database, arguments.schema, plan.instance) as (store, claim):
         await adopt(store, claim, plan)
-    print(f"adopted  {plan.instance}: revision {plan.revision + 1:,}, version {host.version}")
+    say(f"adopted  {plan.instance}: revision {plan.revision + 1:,}, version {host.version}")
     rejected = [{"revision": revision, "error": error} for revision, error in plan.rejected]
     return {"instance": plan.instance, "revision": plan.revision + 1, "rejected": rejected}
 
 
 def _confirmed() -> bool:
     """Asks on a terminal; what comes in otherwise must be the very word."""
-    print("store this? yes or no: ", end="", flush=True)
+    with printing():
+        print("store this? yes or no: ", end="")
     return sys.stdin.readline().strip() == "yes"
 
 
