@@ -279,7 +279,7 @@ def test_a_damaged_row_is_named_and_all_else_is_shown(file: Path, capsys: pytest
 
 
 DAMAGE = {
-    "the state": "UPDATE fasm_instance SET state = x'00' || state WHERE name = 'eu'",
+    "the state": "UPDATE fasm_instance SET state = x'00' WHERE name = 'eu'",
     "the version of the state": "UPDATE fasm_instance SET state_version = 7 WHERE name = 'eu'",
     "the last input": "UPDATE fasm_log SET input = x'00' WHERE instance = 'eu' AND revision = 3",
     "an input of the tail": "UPDATE fasm_log SET input = x'00' WHERE instance = 'eu' AND revision = 2",
