@@ -282,3 +282,77 @@ def test_a_loop_that_ends_under_an_open_runtime_gets_no_errors_out_of_its_handle
 
     run(main())
     assert told == []
+
+
+@pytest.mark.parametrize("handlers", [1, 3, 1_000])
+@pytest.mark.parametrize("pause_s", [None, 0.01])
+def test_untracked_actions_of_what_was_acknowledged_still_go_out(
+    handlers: int, pause_s: float | None
+) -> None:
+    said: list[str] = []
+
+    async def observe(action: Any) -> None:
+        if pause_s is not None:
+            await asyncio.sleep(pause_s)
+        said.append(action.action)
+
+    async def main() -> None:
+        async with bank(observe=observe, handlers=handlers, queue=10) as runtime:
+            await runtime.submit(Say("opened"))
+            callers = [asyncio.create_task(runtime.submit(Say(str(number)))) for number in range(50)]
+            await settle(2)
+        receipts = await asyncio.gather(*callers)
+        assert len(receipts) == 50
+        assert runtime.counts["untracked"] == 51
+        assert "untracked_dropped" not in runtime.counts
+
+    run(main())
+    assert sorted(said) == sorted(["opened", *map(str, range(50))])
+
+
+@pytest.mark.parametrize("handlers", [1, 3, 1_000])
+@pytest.mark.parametrize("shutdown_s", [0, 2.5])
+def test_untracked_actions_that_are_left_at_the_deadline_are_counted_and_told_once(
+    handlers: int, shutdown_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatched: list[str] = []
+
+    async def observe(action: Any) -> None:
+        dispatched.append(action.action)
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        async with bank(observe=observe, handlers=handlers, shutdown_s=shutdown_s) as runtime:
+            await runtime.submit(Say("opened"))
+            callers = [asyncio.create_task(runtime.submit(Say(str(number)))) for number in range(9)]
+            await settle(1)
+        done = await asyncio.gather(*callers, return_exceptions=True)
+        acknowledged = 1 + sum(not isinstance(one, BaseException) for one in done)
+        dropped = runtime.counts.get("untracked_dropped", 0)
+        assert len(dispatched) == runtime.counts.get("untracked", 0) == acknowledged - dropped
+        told = [record for record in caplog.records if "untracked actions" in record.message]
+        assert [record.args for record in told] == ([(dropped,)] if dropped else [])
+        assert (dropped > 0) == (handlers < 10 or shutdown_s == 0)
+
+    run(main())
+
+
+def test_tries_do_not_begin_while_untracked_actions_still_go_out() -> None:
+    store, world = memory(), World(brief)
+
+    async def before() -> None:
+        async with bank(store, world, handlers=1) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.submit(Pay(6))
+            await runtime.submit(Say("x"))
+            await settle()
+            assert (len(world.calls), world.said) == (1, [])
+        assert (len(world.calls), world.said) == (1, ["x"])
+
+    async def after() -> None:
+        async with bank(store.peer(), world) as runtime:
+            await runtime.drain()
+
+    run(before())
+    run(after())
+    assert [call.id for call in world.calls] == [1, 2]

@@ -74,6 +74,8 @@ class Dispatcher:
         self.running = 0
         """How many handlers run."""
         self._waiting: deque[Pending | tuple[Instance, Any]] = deque()
+        self._unseen = 0
+        """How many untracked actions are not dispatched yet, those included whose task has not begun."""
         self._running: dict[Pending, float] = {}
         """The tries that run, with the time at which each is late. Holds on to their tasks, too."""
         self._showing: set[asyncio.Task[None]] = set()
@@ -105,8 +107,10 @@ class Dispatcher:
         if self._observe is None:
             self._host.metrics.add("untracked_unobserved")
             return
-        self._waiting.append((instance, action))
-        self.pump()
+        self._unseen += 1
+        if not self._host.halted:
+            self._waiting.append((instance, action))
+            self.pump()
 
     def _fire(self, pending: Pending) -> None:
         pending.entry = None
@@ -115,7 +119,9 @@ class Dispatcher:
 
     def _enter(self, pending: Pending) -> None:
         pending.entry = None
-        if self.running < self._limit and pending.counted and not self._waiting and not self._host.closing:
+        if self._host.closing:
+            return  # it is durable, and begins at the next start
+        if self.running < self._limit and pending.counted and not self._waiting:
             self.running += 1
             self._launch(pending)
         else:
@@ -125,7 +131,7 @@ class Dispatcher:
     def pump(self) -> None:
         """Begins what waits, as far as handlers are free. A try that is not counted yet is counted first."""
         uncounted: dict[Instance, list[Pending]] = {}
-        while self._waiting and self.running < self._limit and not self._host.closing:
+        while self._waiting and self.running < self._limit:
             item = self._waiting.popleft()
             if isinstance(item, tuple):
                 self.running += 1
@@ -317,6 +323,7 @@ class Dispatcher:
     # ---- untracked actions -------------------------------------------------------------------------------
 
     async def _show(self, instance: Instance, action: Any) -> None:
+        self._unseen -= 1
         self._host.metrics.add("untracked")
         try:
             returned = self._observe(action)  # type: ignore[misc]
@@ -342,6 +349,16 @@ class Dispatcher:
             self._release()
 
     # ---- the end -----------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Begins no more tries. Untracked actions still go out: no store keeps them, it is now or never."""
+        self._waiting = deque([item for item in self._waiting if isinstance(item, tuple)])
+
+    def tell_unseen(self) -> None:
+        """Says how many untracked actions were left when the time was over."""
+        if self._unseen:
+            self._host.metrics.add("untracked_dropped", self._unseen)
+            log.warning("%d untracked actions were not dispatched in time, and will not be", self._unseen)
 
     async def halt(self, grace_s: float) -> None:
         """Cancels running handlers and waits for them a little. No outcome is written."""

@@ -18,7 +18,8 @@ class Metrics(Protocol):
     - `tries`, `retries`, `timeouts`, `dead`: tries of actions, how many failed and will be repeated, how many
       took too long, and dead letters
     - `results_kept`: results that the machine would not take yet; `results_dropped`: answers nobody waits for
-    - `untracked`, `untracked_failed`: untracked actions dispatched, and those whose observer raised
+    - `untracked`, `untracked_failed`: untracked actions dispatched, and those whose observer raised;
+      `untracked_dropped`: those that were not dispatched before the deadline of a shutdown
     - `outbox_only`, `restore_only`: ids on which `restore` and the outbox disagree at a start
     - `atomicity`: rejected transitions that had changed the state; `slow_stf`: transitions over the limit,
       those included that may never end

@@ -270,7 +270,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def close(self, *, shutdown_s: float | None = None) -> None:
         """Stops accepting inputs, lets handlers finish until a deadline, then stops them without an outcome.
 
-        What was not finished is executed again at the next start. Called by `async with`.
+        What was not finished is executed again at the next start; untracked actions, which are in no store,
+        are still dispatched until the deadline. Called by `async with`.
 
         Args:
             shutdown_s: The deadline, in seconds from now. None: as given to the runtime.
@@ -281,6 +282,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             return
         self._require_loop("close")
         self._host.closing = True
+        self._host.dispatcher.close()
         limit_s = self._host.settings.shutdown_s if shutdown_s is None else shutdown_s
         if self._pruning.was_cut_off:  # and every handler with it, even before it began
             limit_s = 0
@@ -304,13 +306,14 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             await self._lease.end()
             await self._pruning.end()
             host.timetable.close()
+            host.dispatcher.tell_unseen()
         finally:
             await host.store.close()
             self._waiters.give_up(lambda: RuntimeClosed("the runtime was closed before this was so"))
 
     def _is_quiet(self) -> bool:
-        """Whether no handler runs and no input waits."""
-        return self._host.dispatcher.running == 0 and not any(one.busy for one in self._members.ready())
+        """Whether no handler runs, and no input or untracked action waits."""
+        return self._host.dispatcher.at_rest and not any(one.busy for one in self._members.ready())
 
     # ---- use ---------------------------------------------------------------------------------------------
 
