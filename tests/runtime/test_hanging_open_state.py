@@ -121,7 +121,7 @@ def test_closing_waits_for_no_transaction_whose_user_does_not_stop(
     place: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What it held is rolled back, and nothing it does later gets through."""
-    monkeypatch.setattr("fasm.runtime.runtime._WORK_ENDS_S", 0.1)
+    monkeypatch.setattr("fasm.runtime._waiting._GRACE_S", 0.1)
 
     class Stubborn(Books):
         async def stf(self, state: Any, event: Any, actions: Any) -> None:

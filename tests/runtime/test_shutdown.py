@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from fasm import Normal
 from fasm.errors import RuntimeClosed
+from fasm.runtime import Receipt
 from fasm.stores import Claim, Held, KeyRow, MemoryStore, Unit
 from tests.runtime.bank import (
     Bank,
     Call,
     Charged,
     Check,
+    Gate,
     NotSeen,
     Pay,
     Payments,
@@ -161,14 +164,144 @@ class Stuck(Payments):
     stf.__annotations__ = Payments.stf.__annotations__
 
 
-def test_a_transition_that_never_ends_is_given_up_and_those_behind_it_are_told() -> None:
+def test_a_transition_that_never_ends_is_given_up_and_all_callers_are_told() -> None:
     async def main() -> None:
         async with bank(machine=Stuck(), shutdown_s=1) as runtime:
             waiting = [asyncio.create_task(runtime.submit(Say(str(i)))) for i in range(3)]
             await settle()
         results = await asyncio.gather(*waiting, return_exceptions=True)
-        assert all(isinstance(result, (RuntimeClosed, asyncio.CancelledError)) for result in results)
-        assert asyncio.get_running_loop().time() < 20
+        assert {type(result) for result in results} == {RuntimeClosed}
+        assert "nothing has happened" in str(results[0])
+
+    run(main())
+
+
+class SlowCommits(MemoryStore):
+    """Has not committed by the time of the end, or has not said so."""
+
+    def __init__(self, says_so: bool) -> None:
+        super().__init__(clock=clock)
+        self.says_so = says_so
+        self.hang = False
+
+    async def commit(self, unit: Unit, /) -> KeyRow | None:
+        if self.hang and self.says_so:
+            await asyncio.sleep(1_000)
+        row = await super().commit(unit)
+        if self.hang:
+            await asyncio.sleep(1_000)
+        return row
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("says_so", [False, True])
+def test_the_caller_of_an_input_on_its_way_into_the_store_is_told_that_it_may_be_there(
+    says_so: bool, keyed: bool
+) -> None:
+    async def main() -> None:
+        store = SlowCommits(says_so)
+        async with bank(store, shutdown_s=1) as runtime:
+            await runtime.submit(Say("opened"))
+            store.hang = True
+            caller = asyncio.create_task(runtime.submit(Say("x"), key="k" if keyed else None))
+            await settle()
+        with pytest.raises(RuntimeClosed, match="may be there by now"):
+            await caller
+
+    run(main())
+
+
+async def stubborn() -> None:
+    """Waits, whatever comes, until the tests are over."""
+    while asyncio.get_running_loop().time() < 500:
+        try:
+            await asyncio.sleep(1_000)
+        except asyncio.CancelledError:
+            continue
+
+
+class Stubborn(Payments):
+    """Does not end what it is at for one input, nor the start of an instance whose gate is shut."""
+
+    async def stf(self, state: Bank, event: Any, actions: Any) -> None:
+        if isinstance(event, Normal) and event.value == Say("stf"):
+            await stubborn()
+        await super().stf(state, event, actions)
+
+    async def restore(self, state: Bank, actions: Any) -> None:
+        if not state.open:
+            await stubborn()
+        await super().restore(state, actions)
+
+    stf.__annotations__ = Payments.stf.__annotations__
+
+
+@pytest.mark.parametrize("shutdown_s", [0, 1, 7])
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"stf"},
+        {"handler"},
+        {"observe"},
+        {"restore"},
+        {"stf", "handler"},
+        {"stf", "handler", "observe", "restore"},
+    ],
+)
+def test_all_that_does_not_stop_shares_one_time_after_the_deadline(what: set[str], shutdown_s: float) -> None:
+    store = memory()
+
+    async def before() -> None:
+        async with bank(store) as runtime:
+            await runtime.submit(Gate(False), instance="restore")
+
+    async def main() -> None:
+        runtime = bank(
+            store.peer(),
+            World(lambda call: stubborn()),
+            Stubborn(),
+            observe=lambda action: stubborn(),
+            shutdown_s=shutdown_s,
+            restore_timeout_s=None,
+        )
+        values = {"stf": Say("stf"), "handler": Pay(1), "observe": Say("observe"), "restore": Say("x")}
+        async with runtime:
+            callers = [
+                asyncio.create_task(runtime.submit(values[name], instance=name)) for name in sorted(what)
+            ]
+            await settle()
+            began = asyncio.get_running_loop().time()
+        took_s = asyncio.get_running_loop().time() - began
+        assert took_s <= shutdown_s + 5.2
+        done = await asyncio.wait_for(asyncio.gather(*callers, return_exceptions=True), 0.1)
+        told = {name: type(one) for name, one in zip(sorted(what), done, strict=True)}
+        assert {told.pop(name, RuntimeClosed) for name in ("stf", "restore")} == {RuntimeClosed}
+        assert set(told.values()) <= {Receipt}
+        await asyncio.sleep(1_000)
+
+    if "restore" in what:
+        run(before())
+    run(main())
+
+
+def test_a_handler_that_is_stopped_may_clean_up() -> None:
+    ended = []
+
+    async def tidy(call: Call) -> Charged:
+        try:
+            await asyncio.sleep(1_000)
+        finally:
+            await asyncio.sleep(3)
+            ended.append(call.id)
+        return Charged()
+
+    async def main() -> None:
+        async with bank(world=World(tidy), shutdown_s=1) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.submit(Pay(6), instance="other")
+            await settle()
+        assert ended == [1, 1]
+        assert asyncio.get_running_loop().time() == pytest.approx(4, abs=0.1)
 
     run(main())
 

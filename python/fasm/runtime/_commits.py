@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fasm.runtime._host import Host
     from fasm.runtime._instance import Instance
 
-__all__ = ["Diverged", "compare", "keep_up", "patiently", "settle"]
+__all__ = ["CutOff", "Diverged", "compare", "keep_up", "patiently", "settle"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,10 @@ _LONGEST_PAUSE_S = 5.0
 
 class Diverged(StoreError):
     """Raised when the store holds another revision than this process: the instance must be loaded again."""
+
+
+class CutOff(asyncio.CancelledError):
+    """Raised where a commit is cancelled on its way into the store: it may be there, or come there yet."""
 
 
 async def pause(host: Host, failures: int) -> None:
@@ -90,6 +94,8 @@ async def settle(host: Host, instance: Instance, unit: Unit, error: Exception) -
         unit = replace(unit, epoch=instance.epoch)
         try:
             return await host.store.commit(unit)
+        except asyncio.CancelledError as cancelled:
+            raise CutOff from cancelled
         except (StoreError, LedgerError) as again:
             error = again
 
@@ -116,6 +122,8 @@ async def was_written(host: Host, instance: Instance, unit: Unit) -> bool:
             instance.stop(error)
             await host.shut_out(unit.instance)
         return await patiently(host, lambda: host.store.was_committed(unit.instance, unit.epoch, revision))
+    except asyncio.CancelledError as error:
+        raise CutOff from error
     except CommitUnknown:
         raise
     except StoreError as error:  # which would say that nothing has happened

@@ -15,6 +15,7 @@ from fasm.runtime._host import ENDS_THE_LOOP, Host, ends_the_loop, log
 from fasm.runtime._jobs import ResultJob
 from fasm.runtime._outbox import Pending
 from fasm.runtime._told import told
+from fasm.runtime._waiting import Grace
 from fasm.runtime.retry import Permanent, Retry
 from fasm.sim.scenario import NO_REPLY
 
@@ -360,7 +361,7 @@ class Dispatcher:
             self._host.metrics.add("untracked_dropped", self._unseen)
             log.warning("%d untracked actions were not dispatched in time, and will not be", self._unseen)
 
-    async def halt(self, grace_s: float) -> None:
+    async def halt(self, grace: Grace) -> None:
         """Cancels running handlers and waits for them a little. No outcome is written."""
         self._waiting.clear()
         if self._sweep is not None:
@@ -371,7 +372,5 @@ class Dispatcher:
         for task in self._showing:
             task.cancel()
         tasks += self._showing
-        if tasks:
-            _, left = await asyncio.wait(tasks, timeout=grace_s)
-            if left:
-                log.error("%d handlers do not stop when they are cancelled; they are left behind", len(left))
+        if left := await grace.end(tasks, cancelled=True):
+            log.error("%d handlers do not stop when they are cancelled; they are left behind", len(left))

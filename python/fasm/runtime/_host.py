@@ -16,6 +16,7 @@ from fasm.errors import TransitionError
 from fasm.runtime._codecs import MachineCodecs, Upgrades
 from fasm.runtime._settings import Settings
 from fasm.runtime._timetable import Timetable
+from fasm.runtime._waiting import Grace
 from fasm.runtime._waits import Waits
 from fasm.runtime.machine_types import machine_name, machine_version
 from fasm.runtime.metrics import Metrics
@@ -134,14 +135,10 @@ class Host:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def finish(self, grace_s: float) -> None:
+    async def finish(self, grace: Grace) -> None:
         """Waits for the work that nobody else keeps; cancels what does not end, then leaves it behind."""
-        for late in (False, True):
-            for task in self._tasks if late else ():
-                task.cancel()
-            deadline = self.loop.time() + grace_s
-            while self._tasks and (left_s := deadline - self.loop.time()) > 0:
-                await asyncio.wait(set(self._tasks), timeout=left_s)
+        while self._tasks and not await grace.end(self._tasks):
+            pass
 
     def key_hasher(self, instance: str) -> Any:
         """The beginning of the idempotency keys of an instance. What goes in must never change."""

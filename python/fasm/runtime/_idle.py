@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fasm.errors import Fenced, StoreError
 from fasm.runtime._host import log
+from fasm.runtime._waiting import Grace
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
@@ -33,15 +34,12 @@ class Idle:
         if self._timer is None and idle_s is not None and not self._host.closing:
             self._timer = self._host.loop.call_later(idle_s, self._look)
 
-    async def end(self, grace_s: float) -> None:
+    async def end(self, grace: Grace) -> None:
         """Looks no more. What is on its way out may get there."""
         if self._timer is not None:
             self._timer.cancel()
         if self._work is not None:
-            _, late = await asyncio.wait([self._work], timeout=grace_s)
-            if late:
-                self._work.cancel()
-                await asyncio.wait(late, timeout=grace_s)
+            await grace.end([self._work])
 
     def _look(self) -> None:
         self._timer = None

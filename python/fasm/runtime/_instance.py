@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fasm._native import Normal, TrackedActionCompleted
 from fasm.errors import (
@@ -19,7 +20,7 @@ from fasm.errors import (
     RuntimeClosed,
     StoreError,
 )
-from fasm.runtime._commits import Diverged, keep_up, patiently
+from fasm.runtime._commits import CutOff, Diverged, keep_up, patiently
 from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._jobs import InputJob, Job, ReadJob, ResultJob
 from fasm.runtime._outbox import Outbox, Pending
@@ -28,6 +29,7 @@ from fasm.runtime._plan import Plan
 from fasm.runtime._room import Room
 from fasm.runtime._told import told
 from fasm.runtime._transactional import TransactionalKeeper
+from fasm.runtime._waiting import Grace
 from fasm.runtime.receipts import Receipt
 from fasm.stores import KeyRow, Unit
 
@@ -188,21 +190,21 @@ class Instance:
             if not bell.done():
                 bell.set_result(None)
 
-    async def halt(self, grace_s: float) -> None:
-        """Ends the work for good: the transition on its way may end, what waits gets an error."""
+    def halt(self, grace: Grace) -> Coroutine[Any, Any, None]:
+        """Ends the work for good: what waits gets an error. Await what it returns for what is on its way."""
         task = self._task
         self.stop(RuntimeClosed("the runtime was closed before this was done"))
+        return self._finish(task, grace)
+
+    async def _finish(self, task: asyncio.Task[None] | None, grace: Grace) -> None:
+        """Lets the transition on its way end, and stores what only memory holds."""
         if task is not None:
-            _, late = await asyncio.wait([task], timeout=grace_s)
-            if late:
-                task.cancel()
-                _, late = await asyncio.wait([task], timeout=grace_s)
-                if late:
-                    log.error(
-                        "instance %s: its code does not stop when it is cancelled; left behind", self.name
-                    )
-                    if self._job is not None:
-                        self._job.fail(self.stopped or RuntimeClosed("the runtime was closed"))
+            if await grace.end([task]):
+                log.error("instance %s: its code does not stop when it is cancelled; left behind", self.name)
+                if self._job is not None:
+                    self._job.fail(self.stopped or RuntimeClosed("the runtime was closed"))
+                return
+            if task.cancelled():
                 return
         try:
             await self.keeper.finish()
@@ -272,9 +274,18 @@ class Instance:
 
     def _outcome(self, error: BaseException, who: str = "stf") -> BaseException:
         """What the caller gets. A cancellation that is not the caller's own would end its task in silence."""
-        if not isinstance(error, asyncio.CancelledError) or self.host.closing:
+        if not isinstance(error, asyncio.CancelledError):
             return error
-        found = FasmError(f"{who} was cancelled, by itself or with its task; nothing has happened")
+        found: FasmError
+        if isinstance(error, CutOff):
+            kind = RuntimeClosed if self.host.halted else CommitUnknown
+            found = kind(
+                "stopped on its way into the store, it may be there by now: submit it again, under its key"
+            )
+        elif self.host.halted:
+            found = RuntimeClosed(f"the runtime was closed, which stopped {who}; nothing has happened")
+        else:
+            found = FasmError(f"{who} was cancelled, by itself or with its task; nothing has happened")
         found.__cause__ = error
         return found
 

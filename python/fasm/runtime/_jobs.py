@@ -47,11 +47,7 @@ class InputJob:
         """Tells the caller, if it still waits."""
         if self.done is not None:
             self.done.set()
-        if self.receipt.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
-            self.receipt.cancel()
-        else:
+        if not self.receipt.done():
             self.receipt.set_exception(error)
 
 

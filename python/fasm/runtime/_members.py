@@ -24,6 +24,7 @@ from fasm.runtime._idle import Idle
 from fasm.runtime._line import Line
 from fasm.runtime._recovery import begin, load, make
 from fasm.runtime._told import told
+from fasm.runtime._waiting import Grace
 from fasm.runtime.retry import Backoff
 from fasm.stores import Claim, Held, Loaded
 
@@ -413,18 +414,17 @@ class Members:
         self._stopped.pop(name, None)
         await self.open(name)
 
-    async def halt(self, grace_s: float) -> None:
-        """Ends all work on instances."""
-        await self.idle.end(grace_s)
+    async def halt(self, grace: Grace) -> None:
+        """Ends all work on instances: tells everything to stop first, then waits for all of it at once."""
         openings = list(self._opening.values())
         for opening in openings:
             self._leave(opening, RuntimeClosed("the runtime was closed before the instance was ready"))
         tasks = [opening.task for opening in openings if opening.task is not None]
         for task in tasks:
             task.cancel()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_s)
-            if late:
-                log.error("%d instances do not stop to start when they are cancelled", len(late))
-        if self._ready:
-            await asyncio.gather(*[instance.halt(grace_s) for instance in self._ready.values()])
+        ends = [instance.halt(grace) for instance in list(self._ready.values())]
+        late, *_ = await asyncio.gather(grace.end(tasks, cancelled=True), self.idle.end(grace), *ends)
+        if late:
+            log.error("%d instances do not stop to start when they are cancelled", len(late))
+        for instance in list(self._ready.values()):  # was idle and could not be let go of
+            await instance.halt(grace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from fasm._native import Actions, close_actions, digest
 from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
 from fasm.runtime._annotations import name_of
 from fasm.runtime._checks import describe
-from fasm.runtime._commits import Diverged, patiently, settle
+from fasm.runtime._commits import CutOff, Diverged, patiently, settle
 from fasm.runtime._host import log
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
@@ -174,6 +175,8 @@ class PlainKeeper:
             unit, snapshot = self._unit(plan, state, at, data, key, fingerprint)
             try:
                 row = await host.store.commit(unit)
+            except asyncio.CancelledError as error:
+                raise CutOff from error
             except (StoreError, LedgerError) as error:
                 row = await settle(host, instance, unit, error)
         except BaseException:

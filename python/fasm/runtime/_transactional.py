@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
@@ -20,7 +21,7 @@ from fasm.errors import (
     StoreError,
     UnknownActionId,
 )
-from fasm.runtime._commits import TRIES, compare, patiently, pause, was_claimed_anew, was_written
+from fasm.runtime._commits import TRIES, CutOff, compare, patiently, pause, was_claimed_anew, was_written
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.runtime._told import told
@@ -144,7 +145,10 @@ class TransactionalKeeper:
                 raise InvalidArgument("stf returned a new state, but its state is a transaction: return None")
             self._plan = Plan(host, instance, actions, taken)
             removed = tuple([pending.action_id for pending in self._plan.removed])
-            row = await transaction.commit(replace(unit, emitted=self._plan.rows, removed=removed))
+            try:
+                row = await transaction.commit(replace(unit, emitted=self._plan.rows, removed=removed))
+            except asyncio.CancelledError as error:
+                raise CutOff from error
             host.metrics.record("commit_s", perf_counter() - ended)
         return self._plan, row
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from fasm.errors import FasmError
 
-__all__ = ["Waiters", "uncancelled"]
+__all__ = ["Grace", "Waiters", "uncancelled"]
+
+_GRACE_S = 5.0
+_BY_ITSELF = 0.8
+"""In which part of that time what is at work may end before it is cancelled."""
+_LEAST_S = 0.05
 
 
 class Waiters:
@@ -47,6 +53,37 @@ class Waiters:
         for _, turn in self._waiting:
             if not turn.done():
                 turn.set_exception(error())
+
+
+class Grace:
+    """The time after the deadline of a shutdown, one for all that is still at work.
+
+    Some may first come to an end by itself, then be cancelled; what was cancelled before has all of the time.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._began = loop.time()
+
+    async def end(
+        self, tasks: Iterable[asyncio.Task[Any]], *, cancelled: bool = False
+    ) -> set[asyncio.Task[Any]]:
+        """Waits for the end of tasks, and cancels what does not end, unless it was `cancelled` already.
+
+        Returns:
+            Those that did not end in spite of that.
+        """
+        late = set(tasks)
+        if late and not cancelled:
+            _, late = await asyncio.wait(late, timeout=max(0.0, self._left_s(_GRACE_S * _BY_ITSELF)))
+            for task in late:
+                task.cancel()
+        if late:
+            _, late = await asyncio.wait(late, timeout=max(_LEAST_S, self._left_s(_GRACE_S)))
+        return late
+
+    def _left_s(self, limit_s: float) -> float:
+        return self._began + limit_s - self._loop.time()
 
 
 async def uncancelled(task: asyncio.Task[None]) -> None:

@@ -37,7 +37,7 @@ from fasm.runtime._letters import dead_letters, revive
 from fasm.runtime._members import Members
 from fasm.runtime._pruning import Pruning
 from fasm.runtime._settings import Settings, WhenFull
-from fasm.runtime._waiting import Waiters, uncancelled
+from fasm.runtime._waiting import Grace, Waiters, uncancelled
 from fasm.runtime.codec import CodecFactory
 from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import MachineTypes, machine_types
@@ -58,9 +58,6 @@ U = TypeVar("U", default=Never)
 T = TypeVar("T")
 
 _WEEK_S = 7 * 24 * 3600.0
-_WORK_ENDS_S = 5.0
-"""How long cancelled handlers, and transitions on their way, may take to end."""
-
 
 Answer: TypeAlias = Awaitable[R | NoReply] | R | NoReply
 """What a handler gives: a result, now or later, or `NO_REPLY`."""
@@ -96,7 +93,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         handlers: How many handlers run at the same time.
         slow_stf_s: From how many seconds on a transition is reported as slow; one that waits for something is
             told of while it does, after 10 to 20 times as long.
-        shutdown_s: How long handlers may go on when the runtime is closed, in seconds.
+        shutdown_s: How long handlers may go on when the runtime is closed, in seconds. What is at work after
+            that is stopped and has 5 s more, all together: what ignores its cancellation is left behind.
         restore_timeout_s: How long `restore`, or `stf` for an input that is replayed at the start of an
             instance, may wait for something, in seconds; then the instance is stopped and tried again. None
             for ever.
@@ -274,7 +272,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         are still dispatched until the deadline. Called by `async with`.
 
         Args:
-            shutdown_s: The deadline, in seconds from now. None: as given to the runtime.
+            shutdown_s: The deadline, in seconds from now. None: as given to the runtime. Closing may take 5 s
+                more, and what the store needs.
         """
         if shutdown_s is not None:
             number("shutdown_s", shutdown_s, at_least=0)
@@ -297,10 +296,11 @@ class Runtime(Generic[S, I, Id, A, R, U]):
     async def _halt(self) -> None:
         host = self._host
         host.halted = True
+        grace = Grace(host.loop)
         try:
-            await host.dispatcher.halt(_WORK_ENDS_S)
-            await self._members.halt(_WORK_ENDS_S)
-            await host.finish(_WORK_ENDS_S)
+            # Both begin in the same turn of the loop: a handler is cancelled once, and can clean up.
+            await asyncio.gather(host.dispatcher.halt(grace), self._members.halt(grace))
+            await host.finish(grace)
             host.calls.close()
             host.waits.close()
             await self._lease.end()
@@ -337,7 +337,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             NotOwner: Another process runs the instance.
             CommitUnknown: Nobody can find out whether it is durable. Submit it again under the same key.
             StoreError: It could not be made durable. Nothing has happened.
-            RuntimeClosed: The runtime is closed, or was closed before it was this input's turn.
+            RuntimeClosed: The runtime is closed, or was closed before this was done. Nothing has happened,
+                unless the message says that it was on its way into the store.
             Exception: `stf` raised it: a bug of the machine. Nothing has happened.
         """
         found = self._members.find(instance)
