@@ -135,7 +135,13 @@ class UnknownActionId(LedgerError):
     Usual cause: a result that arrives twice, or after its id was forgotten. Cure: look the id up first.
     """
 
+    def __init__(self, id: object, why: str = "") -> None:
+        super().__init__(id)
+        self.args = (id, why) if why else (id,)
+
     def __str__(self) -> str:
+        if len(self.args) > 1:
+            return f"{self.args[1]}"
         return f"no tracked action with id {self.id!r} is outstanding"
 
 

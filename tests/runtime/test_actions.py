@@ -1,6 +1,7 @@
 """Promises 2 and 3: actions at least once under one key, results taken once, untracked at most once."""
 
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
@@ -257,6 +258,23 @@ def test_a_result_that_is_never_taken_becomes_a_dead_letter_and_can_be_revived()
             with pytest.raises(UnknownActionId):
                 await runtime.revive("main", 1)
         assert len(world.calls) == 1
+
+    run(main())
+
+
+def test_a_revival_of_what_is_not_dead_says_what_it_is() -> None:
+    async def main() -> None:
+        async with bank(world=World(never), shutdown_s=0) as runtime:
+            await runtime.submit(Pay(5))
+            await runtime.submit(Alarm(START_MS + 10**9))
+            for id in (1, 2):
+                with pytest.raises(UnknownActionId, match=f"id {id} of instance 'main' is not dead"):
+                    await runtime.revive("main", id)
+            for instance in ("main", "eu"):
+                with pytest.raises(UnknownActionId, match=f"instance '{instance}' has no .* id 9") as caught:
+                    await runtime.revive(instance, 9)
+            again = pickle.loads(pickle.dumps(caught.value))
+            assert (again.id, str(again)) == (9, str(caught.value))
 
     run(main())
 

@@ -1,11 +1,15 @@
 """A look at the state changes nothing and blocks nobody, whatever its function does."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fasm import Actions, Input, Runtime
 from fasm.errors import FasmError, InvalidArgument
+from fasm.stores import SqliteStore
+from fasm.stores.sqlite import SqliteConnection
 from tests.runtime.bank import Bank, Pay, Say, World, bank, never
 from tests.runtime.virtual import run
 
@@ -93,3 +97,31 @@ def test_a_reader_learns_of_any_end_and_what_waits_behind_it_goes_on(look: Any, 
             assert runtime.stopped == {}
 
     run(main())
+
+
+def test_a_read_that_changes_rows_is_an_error_where_the_database_tells_and_undone(tmp_path: Path) -> None:
+    class Rows:
+        def stf(self, db: SqliteConnection, event: Input[int, int, str], actions: Actions[int, str]) -> None:
+            db.execute("INSERT INTO t VALUES (1)")
+
+        def restore(self, db: SqliteConnection, actions: Actions[int, str]) -> None: ...
+
+    def rows(db: SqliteConnection) -> Any:
+        return db.execute("SELECT x FROM t").fetchall()
+
+    async def changes_later(db: SqliteConnection) -> None:
+        await asyncio.sleep(0)
+        db.execute("DELETE FROM t")
+
+    async def main() -> None:
+        store = SqliteStore(tmp_path / "a.db").transactional(lambda db: db, script="CREATE TABLE t (x)")
+        async with Runtime(Rows(), initial=None, store=store, execute=lambda *_: "") as runtime:
+            await runtime.submit(1)
+            for look in (lambda db: db.execute("UPDATE t SET x = 9"), changes_later):
+                with pytest.raises(InvalidArgument, match="look: changed the state, which it may only read"):
+                    await runtime.read(look)
+                assert await runtime.read(rows) == [(1,)]
+            await runtime.submit(1)
+            assert await runtime.read(rows) == [(1,), (1,)]
+
+    asyncio.run(main())

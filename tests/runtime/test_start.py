@@ -358,9 +358,27 @@ def test_what_cannot_be_is_refused_at_the_door() -> None:
         {"shutdown_s": -1},
         {"initial": None},
         {"upgrades": {1: len}},
+        {"keep_log_s": 1e30},
+        {"keep_keys_s": 1e13},
+        {"codec": lambda annotation: 5},
+        {"codec": lambda annotation: None},
+        {"machine": Payments},
+        {"initial": lambda: None},
+        {"initial": lambda: 5},
+        {"initial": lambda: Bank(available="x")},
     ):
-        with pytest.raises(InvalidArgument, match=next(iter(options))):
+        with pytest.raises(InvalidArgument, match=rf"^{next(iter(options))}: "):
             run(_built(options))
+
+
+def test_a_log_may_be_kept_longer_than_anybody_lives() -> None:
+    async def main() -> None:
+        async with bank(keep_log_s=1e12, keep_keys_s=1e12) as runtime:
+            await runtime.submit(Pay(5))
+            await settle()
+            await asyncio.sleep(4_000)  # with the hourly look
+
+    run(main())
 
 
 async def _built(options: dict[str, Any]) -> None:

@@ -126,6 +126,33 @@ def test_a_state_of_a_newer_version_is_refused_untouched() -> None:
     assert store._tables.rows["main"].snapshot == snapshot
 
 
+def raises(data: Any) -> Any:
+    raise KeyError("oops")
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "message"),
+    [
+        (raises, r"upgrades\[1\] raised KeyError: 'oops'"),
+        (lambda data: object(), r"upgrades\[1\] returned no JSON data"),
+        (lambda data: None, r"the state cannot be read after upgrades\[1\]"),
+        (lambda data: {"x": 1}, r"the state cannot be read after upgrades\[1\]"),
+    ],
+)
+def test_an_upgrade_that_goes_wrong_is_named_and_writes_nothing(upgrade: Any, message: str) -> None:
+    store = memory()
+    run(paid(store))
+
+    async def after(store: MemoryStore) -> None:
+        async with purse(store, upgrades={1: upgrade}) as runtime:
+            with pytest.raises(StoreCorrupt, match=message):
+                await runtime.state()
+
+    snapshot = store._tables.rows["main"].snapshot
+    run(after(store.peer()))
+    assert store._tables.rows["main"].snapshot == snapshot
+
+
 # ---- snapshots that are not stored with every unit ---------------------------------------------------------
 
 

@@ -31,6 +31,10 @@ def check_machine(machine: object) -> None:
     """Refuses what has no `stf` and `restore`."""
     if not callable(getattr(machine, "stf", None)) or not callable(getattr(machine, "restore", None)):
         raise invalid("machine", machine, "an object with the functions stf and restore")
+    if isinstance(machine, type):
+        for name, count in (("stf", 3), ("restore", 2)):
+            if not _takes(getattr(machine, name), count):
+                raise invalid("machine", machine, f"an instance of it, such as {machine.__name__}()")
 
 
 def check_functions(

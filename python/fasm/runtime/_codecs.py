@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Never
 
 import orjson
 
-from fasm._check import invalid
+from fasm._check import invalid, short
 from fasm._native import Normal, TrackedActionCompleted
 from fasm.errors import InvalidArgument, StoreCorrupt
-from fasm.runtime._annotations import members
+from fasm.runtime._annotations import members, name_of
 from fasm.runtime._json_containers import CANONICAL
 from fasm.runtime._tagged import TaggedCodec
+from fasm.runtime._told import told
 from fasm.runtime.codec import Codec, CodecFactory
 from fasm.runtime.json_codec import json_codec
 from fasm.runtime.machine_types import MachineTypes
@@ -26,6 +28,19 @@ Upgrades = Mapping[int, Callable[[Any], Any]]
 _NORMAL, _COMPLETED = b"normal\n", b"completed\n"
 
 
+def _made(make_codec: CodecFactory, annotation: Any) -> Codec[Any]:
+    """What a factory of others gave.
+
+    Raises:
+        InvalidArgument: It is no codec.
+    """
+    codec = make_codec(annotation)
+    if not all(callable(getattr(codec, name, None)) for name in ("encode", "decode")):
+        right = "a function that makes a codec, an object with encode and decode"
+        raise invalid("codec", make_codec, f"{right}; for {name_of(annotation)} it gave {short(codec)}")
+    return codec
+
+
 class MachineCodecs:
     """The codecs of state, input, action, result and id.
 
@@ -36,6 +51,8 @@ class MachineCodecs:
     def __init__(
         self, types: MachineTypes, make_codec: CodecFactory = json_codec, *, with_state: bool = True
     ) -> None:
+        if make_codec is not json_codec:
+            make_codec = partial(_made, make_codec)
         self.types = types
         self.with_state = with_state
         self.state: Codec[Any] = make_codec(types.state) if with_state else TaggedCodec(Never, make_codec)
@@ -96,12 +113,35 @@ class MachineCodecs:
                         f"the state was written by version {stored} of the machine, this is {version}; "
                         f"pass upgrades={{{step}: f}}, where f makes the data of version {step + 1} from it"
                     )
-                data = orjson.dumps(upgrades[step](orjson.loads(data)))
+                data = _upgraded(data, step, upgrades[step])
             return self.state.decode(data)
         except StoreCorrupt:
             raise
         except Exception as error:
-            raise StoreCorrupt(f"the state cannot be read: {error}") from error
+            path = f" after upgrades[{version - 1}]" if stored < version else ""
+            raise StoreCorrupt(f"the state cannot be read{path}: {error}") from error
+
+
+def _upgraded(data: bytes, step: int, upgrade: Callable[[Any], Any]) -> bytes:
+    """The data of the next version.
+
+    Raises:
+        StoreCorrupt: The function raised, or gave what is no JSON data.
+    """
+    try:
+        before = orjson.loads(data)
+    except ValueError as error:
+        raise StoreCorrupt(f"the state of version {step} is no JSON for upgrades[{step}]: {error}") from error
+    try:
+        after = upgrade(before)
+    except Exception as error:
+        raise StoreCorrupt(f"the state cannot be upgraded: upgrades[{step}] raised {told(error)}") from error
+    try:
+        return orjson.dumps(after)
+    except TypeError as error:  # what orjson raises for all that it does not take
+        raise StoreCorrupt(
+            f"the state cannot be upgraded: upgrades[{step}] returned no JSON data: {error}"
+        ) from error
 
 
 def check_upgrades(upgrades: Upgrades, version: int) -> None:

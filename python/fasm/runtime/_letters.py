@@ -42,8 +42,12 @@ async def revive(instance: Instance, id: Any) -> None:
         UnknownActionId: No dead action has this id.
     """
     pending = instance.outbox.get(id)
-    if pending is None or pending.dead is None:
-        raise UnknownActionId(id)
+    if pending is None:
+        raise UnknownActionId(id, f"instance {instance.name!r} has no tracked action with id {id!r}")
+    if pending.dead is None:
+        raise UnknownActionId(
+            id, f"the action with id {id!r} of instance {instance.name!r} is not dead, it is outstanding"
+        )
     instance.outbox.revive(pending)
     pending.attempts, pending.result_attempts, pending.not_before = 0, 0, 0
     pending.error, pending.counted = "", False

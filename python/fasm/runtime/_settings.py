@@ -10,6 +10,9 @@ from fasm.runtime.retry import Backoff
 
 __all__ = ["Settings", "WhenFull"]
 
+_LONGEST_KEPT_S = 1e12
+"""More than 30,000 years; far more would be no number that a database holds."""
+
 WhenFull = Literal["wait", "raise"]
 
 
@@ -35,8 +38,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("queue", "snapshot_every", "attempts", "result_attempts", "handlers"):
             integer(name, getattr(self, name), at_least=1)
-        for name in ("keep_keys_s", "keep_log_s", "shutdown_s"):
-            number(name, getattr(self, name), at_least=0)
+        for name in ("keep_keys_s", "keep_log_s"):
+            number(name, getattr(self, name), at_least=0, at_most=_LONGEST_KEPT_S)
+        number("shutdown_s", self.shutdown_s, at_least=0)
         number("slow_stf_s", self.slow_stf_s, at_least=0, above=True)
         for name in ("attempt_timeout_s", "restore_timeout_s", "idle_s"):
             if getattr(self, name) is not None:

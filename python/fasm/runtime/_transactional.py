@@ -156,13 +156,21 @@ class TransactionalKeeper:
         """Nothing: the state is in the tables."""
 
     async def read(self, look: Callable[[Any], Any]) -> Any:
-        """Runs a function on the state inside a transaction that is rolled back."""
+        """Runs a function on the state inside a transaction that is rolled back.
+
+        Raises:
+            InvalidArgument: It changed rows, as far as the database tells.
+        """
         while True:
             epoch = self._instance.epoch
             try:
                 async with self._store.begin(self._instance.name, epoch) as transaction:
                     found = look(transaction.state)
-                    return await found if hasattr(found, "__await__") else found
+                    if hasattr(found, "__await__"):
+                        found = await found
+                    if getattr(transaction, "has_changes", False):
+                        raise InvalidArgument("look: changed the state, which it may only read; undone")
+                    return found
             except Fenced:
                 if not await was_claimed_anew(self._instance, epoch):
                     raise

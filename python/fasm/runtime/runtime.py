@@ -219,7 +219,10 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         if hasattr(first, "__await__"):
             getattr(first, "close", lambda: None)()
             raise invalid("initial", host.initial, "a plain function: it is not awaited")
-        host.checks.state.check(first, host.codecs.state.encode(first))
+        try:
+            host.checks.state.check(first, host.codecs.state.encode(first))
+        except InvalidArgument as error:
+            raise InvalidArgument(f"initial: its state cannot be stored: {error}") from error
 
     # ---- opening and closing -----------------------------------------------------------------------------
 
@@ -410,7 +413,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             instance: The instance.
 
         Raises:
-            InvalidArgument: `look` changed the state. What it did is undone.
+            InvalidArgument: `look` changed the state. What it did is undone. Where the state is a transaction
+                on PostgreSQL, it is undone without a word.
             NotOwner: Another process runs the instance.
             RuntimeClosed: The runtime is closed.
             Exception: What `look` raises.
@@ -468,7 +472,7 @@ class Runtime(Generic[S, I, Id, A, R, U]):
         """Tries a dead action again from its first try, or offers its result again if it has one.
 
         Raises:
-            UnknownActionId: No dead action has this id.
+            UnknownActionId: No dead action of the instance has this id.
             NotOwner: Another process runs the instance.
         """
         await revive(await self._find("revive", instance), id)

@@ -10,10 +10,9 @@ from typing import TypeVar, cast
 
 from typing_extensions import override
 
-from fasm._check import invalid
 from fasm.errors import CommitUnknown, FasmError, Fenced, StoreBusy, StoreConflict, StoreCorrupt, StoreError
 from fasm.stores import _check
-from fasm.stores._owner import new_owner, wall_clock
+from fasm.stores._owner import checked, new_owner, wall_clock
 from fasm.stores._rows import (
     Claim,
     Held,
@@ -90,13 +89,11 @@ class MemoryStore(Store):
     def __init__(
         self, *, clock: Clock = wall_clock, lease_s: float | None = None, plan: Plan | None = None
     ) -> None:
-        if not callable(clock):
-            raise invalid("clock", clock, "a function that gives Unix milliseconds")
         if lease_s is not None:
             _check.lease(lease_s)
         self.operations: int = 0
         self.crashed: asyncio.Event = asyncio.Event()
-        self._tables = Tables(clock)
+        self._tables = Tables(checked(clock))
         self._lease_s = lease_s
         self._plan = plan
         self._owner = ""
@@ -142,6 +139,7 @@ class MemoryStore(Store):
         _check.machine(machine)
         if self._open:
             raise StoreError("the store is open already")
+        self.now()
         return await self._run("open", lambda: self._enter(machine), opening=True)
 
     def _enter(self, machine: str | None) -> StoreInfo:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
-from fasm._check import integer, invalid, number
+from fasm._check import integer, invalid, keywords, number
 from fasm.errors import Fenced, StoreCorrupt, StoreError
 from fasm.stores import _check
 from fasm.stores._owner import new_owner, wall_clock
@@ -362,8 +364,13 @@ def _options(options: object) -> dict[str, Any]:
         return {}
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
         raise invalid("options", options, "a dict of arguments of asyncpg.connect")
-    if "dsn" in options:
-        raise invalid("options", options, "no dsn: it has an argument of its own")
+    for name, why in (("dsn", "it has an argument of its own"), ("loop", "it is the one that runs")):
+        if name in options:
+            raise invalid("options", options, f"no {name}: {why}")
+    with contextlib.suppress(ImportError):  # which `open` tells
+        import asyncpg
+
+        keywords("options", options, signature(asyncpg.connect).parameters)
     settings = options.get("server_settings")
     if settings is not None and not isinstance(settings, Mapping):
         raise invalid("options", options, "server_settings to be a dict of str")

@@ -16,7 +16,7 @@ from typing_extensions import override
 from fasm._check import flag, integer, invalid, number
 from fasm.errors import StoreCorrupt, StoreError
 from fasm.stores import _check
-from fasm.stores._owner import new_owner, wall_clock
+from fasm.stores._owner import checked, new_owner, wall_clock
 from fasm.stores._rows import (
     Claim,
     Held,
@@ -93,11 +93,9 @@ class SqliteStore(Store):
     ) -> None:
         if synchronous not in ("full", "normal"):
             raise invalid("synchronous", synchronous, '"full" or "normal"')
-        if not callable(clock):
-            raise invalid("clock", clock, "a function that gives Unix milliseconds")
         options = Options(
             path=_path(path),
-            clock=clock,
+            clock=checked(clock),
             synchronous=synchronous,
             busy_timeout_s=number("busy_timeout_s", busy_timeout_s, at_least=0, at_most=1_000_000),
             check=flag("check", check),
@@ -180,6 +178,7 @@ class SqliteStore(Store):
         _check.machine(machine)
         if self._threads is not None:
             raise StoreError("the store is open already")
+        self.now()
         self._threads = ThreadPoolExecutor(1, "fasm-sqlite-reader")
         self._owner = new_owner()
         try:

@@ -80,6 +80,9 @@ class SqliteConnection:
             raise
         return cursor
 
+    def _changes(self) -> int:
+        return 0 if self._db is None else self._db.total_changes
+
     def _end(self) -> sqlite3.Connection | None:
         db, self._db = self._db, None
         return db
@@ -92,11 +95,17 @@ class SqliteTransaction(Generic[S_co]):
         self._state = state
         self._connection = connection
         self._loan = loan
+        self._changes = connection._changes()
 
     @property
     def state(self) -> S_co:
         """What `open_state` made of the connection."""
         return self._state
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether rows were changed since the state was made."""
+        return self._connection._changes() > self._changes
 
     async def commit(self, unit: Unit, /) -> KeyRow | None:
         """Writes the unit and commits all; see `Transaction.commit`."""
