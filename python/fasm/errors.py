@@ -137,7 +137,8 @@ class UnknownActionId(LedgerError):
 
     def __init__(self, id: object, why: str = "") -> None:
         super().__init__(id)
-        self.args = (id, why) if why else (id,)
+        if why:
+            Exception.__init__(self, id, why)
 
     def __str__(self) -> str:
         if len(self.args) > 1:

@@ -171,7 +171,7 @@ def test_an_old_state_is_brought_up_step_by_step() -> None:
             "written by version 4 of the machine, this is version 3; it is left untouched",
         ),
         (b'{"money":5}', 1, r"pass upgrades=\{1: f\}"),
-        (b'{"cash":5}', 2, "the state cannot be read: 'gone'"),
+        (b'{"cash":5}', 2, r"the state cannot be upgraded: upgrades\[2\] raised KeyError: 'gone'"),
         (b'{"available":"x"}', 3, "at available: expected an int, found 'x'"),
     ],
 )

@@ -210,7 +210,7 @@ def test_a_reader_that_stays_does_not_stop_commits_and_the_log_file_shrinks_agai
 
 
 def test_a_clock_that_jumps_back_harms_nothing(tmp_path: Path) -> None:
-    times = iter([5_000, 4_000, 1, 9_000, *range(100, 200)])
+    times = iter([6_000, 5_000, 4_000, 1, 9_000, *range(100, 200)])
 
     async def main() -> None:
         async with opened(SqliteStore(tmp_path / "app.db", clock=lambda: next(times))) as store:
