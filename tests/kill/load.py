@@ -163,8 +163,8 @@ class Caller:
         order = Order(self._caller, self.next)
         try:
             receipt = await patiently(self._scene, lambda: self.give(order, order.number))
-        except RuntimeClosed:
-            if not self._may_be_known:
+        except RuntimeClosed as error:
+            if not self._may_be_known and "on its way into the store" not in str(error):
                 self._refused.add(f"{self._caller} {self.next}")
             raise
         if receipt.repeated and not self._may_be_known and self._scene.owners == 1:

@@ -120,8 +120,6 @@ class Members:
                         return instance
                     if name in self._stopped:
                         raise self._stopped[name]
-                    if self._host.halted:
-                        raise RuntimeClosed("the runtime was closed before the instance was ready")
                     if name not in self._opening:
                         self._work_on(self._enter(name), self._open)
                 await line.wait(place)
@@ -426,5 +424,6 @@ class Members:
         late, *_ = await asyncio.gather(grace.end(tasks, cancelled=True), self.idle.end(grace), *ends)
         if late:
             log.error("%d instances do not stop to start when they are cancelled", len(late))
-        for instance in list(self._ready.values()):  # was idle and could not be let go of
+        # Those that were idle and could not be let go of, or were claimed anew to find out about a commit.
+        for instance in list(self._ready.values()):
             await instance.halt(grace)
