@@ -2,6 +2,7 @@
 
 from fasm._native_actions import Actions, close_actions, open_actions
 from fasm._native_events import Fired, Normal, Timer, TrackedAction, TrackedActionCompleted, UntrackedAction
+from fasm._native_exact import all_of, all_pairs_of
 from fasm._native_ledger import Ledger, Reconciliation
 from fasm._native_rng import Rng
 from fasm._native_seals import digest, seal, seal_action
@@ -24,6 +25,8 @@ __all__ = [
     "UntrackedAction",
     "__profile__",
     "__version__",
+    "all_of",
+    "all_pairs_of",
     "checkpoint",
     "close_actions",
     "difference",

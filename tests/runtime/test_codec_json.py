@@ -101,8 +101,8 @@ class Waiting(Outstanding[Charge]):
 
 
 CASES: list[tuple[Any, Any]] = [
-    *[(int, value) for value in (0, -(2**63), 2**64 - 1, 2**64, -(2**70), True)],
-    *[(float, value) for value in (0.1, -0.0, 3, math.inf, -math.inf, 1e308)],
+    *[(int, value) for value in (0, -(2**63), 2**64 - 1, 2**64, -(2**70))],
+    *[(float, value) for value in (0.1, -0.0, 3.0, math.inf, -math.inf, 1e308)],
     (str, "späte \u0000 \U0001f600"),
     (bytes, b"\x00\xff"),
     (bytearray, bytearray(b"x")),
@@ -177,9 +177,8 @@ def test_equal_sets_give_equal_bytes_however_they_were_filled() -> None:
     assert codec.encode({8, 0, 16}) == codec.encode({16, 8, 0}) == codec.encode({0, 16, 8})
 
 
-def test_a_float_field_keeps_an_int_as_an_int() -> None:
-    codec = json_codec(Leaf)
-    assert type(codec.decode(codec.encode(Leaf(3))).weight) is int
+def test_an_int_that_an_upgrade_wrote_into_a_float_field_becomes_a_float() -> None:
+    assert type(json_codec(Leaf).decode(b'{"weight":3}').weight) is float
 
 
 def test_a_field_added_later_takes_its_default() -> None:

@@ -266,7 +266,7 @@ def test_an_input_of_the_wrong_type_is_refused_at_the_door() -> None:
         async with bank() as runtime:
             with pytest.raises(InvalidArgument, match="Charged is not named in"):
                 await runtime.submit(Charged())
-            with pytest.raises(InvalidArgument, match="at amount: expected an int, found 'five'"):
+            with pytest.raises(InvalidArgument, match="amount is 'five', expected int"):
                 await runtime.submit(Pay("five"))  # type: ignore[arg-type]
             for name in ("", 7, None):
                 with pytest.raises(InvalidArgument, match="instance: got"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fasm._check import short
-from fasm._native import difference, fingerprint
+from fasm._native import fingerprint
 from fasm.errors import InvalidArgument
 from fasm.runtime._codecs import MachineCodecs
+from fasm.runtime._misfit import describe
 from fasm.runtime._samples import samples
 from fasm.runtime.codec import Codec
 
@@ -100,12 +100,3 @@ class RoundTrips:
 
 def _same(left: Any, right: Any) -> bool:
     return fingerprint(left, dict_order=True)[0] == fingerprint(right, dict_order=True)[0]
-
-
-def describe(before: Any, after: Any) -> str:
-    """Says in one line where two values differ."""
-    found = difference(before, after, dict_order=True)
-    if found is None:
-        return f"{short(before)} became {short(after)}"
-    path, old, new = found
-    return f"{path.removeprefix('.')}: {old} became {new}" if path else f"{old} became {new}"

@@ -69,7 +69,10 @@ class MachineCodecs:
         """
         if self._id is None:
             raise InvalidArgument(f"a tracked action has the id {id!r}, but the machine names no type of ids")
-        text = self._id.encode(id, CANONICAL).decode()
+        try:
+            text = self._id.encode(id, CANONICAL).decode()
+        except InvalidArgument as error:
+            raise InvalidArgument(f"the id of a tracked action: {error}") from error
         if len(text) * 4 > LONGEST and len(text.encode()) > LONGEST:
             raise invalid("id", id, f"one of at most {LONGEST:,} bytes as JSON; it is kept with each action")
         return text

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import orjson
-from cattrs.fns import identity
 
-from fasm.runtime._annotations import runtime_class, unwrap
-from fasm.runtime._json_hooks import BIG_INT
+from fasm._check import short
+from fasm._native import all_of, all_pairs_of
+from fasm.runtime._annotations import name_of, runtime_class, unwrap
+from fasm.runtime._json_hooks import BARE, BIG_INT, exactly, misfit
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -66,33 +68,92 @@ def _later(get_hook: Callable[[Any], Any], annotation: Any) -> Any:
 
 
 def _encoder(annotation: Any, converter: Converter) -> Encode:
-    cls = get_origin(annotation)
+    cls: type = get_origin(annotation)
     args = [unwrap(arg) for arg in get_args(annotation) if arg is not ...]
-    hooks = [_later(converter.get_unstructure_hook, arg) for arg in args]
     if cls is Counter:
-        hooks.append(converter.get_unstructure_hook(int))
+        args.append(int)
+    if cls in (list, dict) and args[-1] in BARE and (cls is list or args[0] in (str, int)):
+        return _bare_encoder(annotation, *args)
+    hooks = [_later(converter.get_unstructure_hook, arg) for arg in args]
     if issubclass(cls, dict):
-        return _dict_encoder(args[0], *hooks)
-    if cls is tuple and ... not in get_args(annotation):
-        return lambda value: [hook(item) for hook, item in zip(hooks, value, strict=True)]
-    (hook,) = hooks
-    encode_all: Encode = list if hook is identity else lambda value: [hook(item) for item in value]
+        encode = _pairs_encoder(cls, args, hooks)
+    elif cls is tuple and ... not in get_args(annotation):
+        encode = _row_encoder(args, hooks)
+    else:
+        encode = _items_encoder(args[0], hooks[0])
     if cls in (set, frozenset):
-        return lambda value: _sorted(encode_all(value))
+        return exactly(cls, lambda value: _sorted(encode(value)))
     if cls is deque:
-        return lambda value: _deque_data(encode_all(value), value.maxlen)
-    return encode_all
+        return exactly(cls, lambda value: _deque_data(list(encode(value)), value.maxlen))
+    return exactly(cls, encode)
 
 
-def _dict_encoder(key_type: Any, key_hook: Encode, value_hook: Encode) -> Encode:
-    if key_type in (str, int):
-        if value_hook is identity:
-            return dict.copy
-        return lambda value: {key: value_hook(item) for key, item in value.items()}
-    return lambda value: [[key_hook(key), value_hook(item)] for key, item in value.items()]
+def _bare_encoder(annotation: Any, *args: type) -> Encode:
+    """Of a list or dict that is JSON data as it is, if all its parts are of their classes."""
+
+    def check_list(value: Any) -> Any:
+        if type(value) is not list or not all_of(value, args[0]):
+            raise misfit(value, annotation)
+        return value
+
+    def check_dict(value: Any) -> Any:
+        if type(value) is not dict or not all_pairs_of(value, *args):
+            raise misfit(value, annotation)
+        return value
+
+    return check_list if len(args) == 1 else check_dict
 
 
-def _sorted(data: list[Any]) -> list[Any]:
+def _items_encoder(arg: Any, hook: Encode) -> Encode:
+    """Encodes what can be iterated; without a call for each item, where all are JSON data as they are."""
+    if arg not in (*BARE, float):
+        return lambda items: [hook(item) for item in items]
+
+    def check(items: Any) -> Any:
+        if not all_of(items, arg):
+            raise TypeError(f"an item is not exactly {name_of(arg)}")
+        if arg is float and not all(map(math.isfinite, items)):
+            return [hook(item) for item in items]
+        return items
+
+    return check
+
+
+def _row_encoder(args: list[Any], hooks: list[Encode]) -> Encode:
+    classes = tuple(args)
+
+    def encode(value: Any) -> Any:
+        return [hook(item) for hook, item in zip(hooks, value, strict=True)]
+
+    def check(value: Any) -> Any:
+        return value if tuple(map(type, value)) == classes else encode(value)
+
+    return check if all(arg in BARE for arg in args) else encode
+
+
+def _pairs_encoder(cls: type, args: list[Any], hooks: list[Encode]) -> Encode:
+    (key_type, value_type), (key_hook, value_hook) = args, hooks
+    if cls is defaultdict:
+        return _with_factory(_factory(value_type), _pairs_encoder(dict, args, hooks))
+    if key_type not in (str, int):
+        return lambda value: [[key_hook(key), value_hook(item)] for key, item in value.items()]
+    check_keys = _items_encoder(key_type, key_hook)
+    return lambda value: {key: value_hook(item) for key, item in check_keys(value).items()}
+
+
+def _with_factory(factory: Any, encode: Encode) -> Encode:
+    def check(value: Any) -> Any:
+        if value.default_factory is not factory:
+            raise TypeError(
+                f"a defaultdict has the factory {short(value.default_factory)}, which would be lost; only "
+                f"{name_of(factory)} comes back, the class of its values"
+            )
+        return encode(value)
+
+    return check
+
+
+def _sorted(data: Iterable[Any]) -> list[Any]:
     """Sorts what came from a set, so that equal sets give equal bytes in every process."""
     return sorted(data, key=_dumps)
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NotRequired, Required, get_origin
 from cattrs.cols import is_namedtuple
 from typing_extensions import get_type_hints, is_typeddict
 
-from fasm._check import short
+from fasm._native import all_of
 from fasm.runtime._annotations import fields_of, name_of, runtime_class, unwrap
+from fasm.runtime._json_hooks import misfit
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -40,8 +41,8 @@ def _encode_row(annotation: Any, converter: Converter) -> Callable[[Any], Any]:
     types, cls = tuple(_types_of(annotation).values()), runtime_class(annotation)
 
     def encode(value: Any) -> Any:
-        if value.__class__ is not cls:
-            raise TypeError(f"the value is {short(value)}, expected {name_of(annotation)}")
+        if type(value) is not cls:
+            raise misfit(value, annotation)
         pairs = zip(types, value, strict=True)
         return [converter.get_unstructure_hook(type_)(item) for type_, item in pairs]
 
@@ -66,8 +67,8 @@ def _encode_record(annotation: Any, converter: Converter) -> Callable[[Any], Any
     types, required = _types_of(annotation), _required(annotation)
 
     def encode(value: Any) -> Any:
-        if type(value) is not dict or not required <= value.keys() <= types.keys():
-            raise TypeError(f"the value is {short(value)}, expected {name_of(annotation)}")
+        if type(value) is not dict or not all_of(value, str) or not required <= value.keys() <= types.keys():
+            raise misfit(value, annotation)
         return {name: converter.get_unstructure_hook(types[name])(item) for name, item in value.items()}
 
     return encode

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from cattrs.fns import identity
+
 from fasm.errors import InvalidArgument
 from fasm.runtime._annotations import fields_of, members, name_of, runtime_class
-from fasm.runtime._json_hooks import BIG_INT
+from fasm.runtime._json_hooks import BARE, BIG_INT, literal_hooks
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TAG", "UnionHooks"]
 
 TAG = "$type"
-_BARE = (int, str, bool, type(None), float)
+_UNTAGGED = (*BARE, float)
 
 
 class UnionHooks:
@@ -31,19 +33,23 @@ class UnionHooks:
         self._converter = converter
         self._by_class: dict[type, Any] = {}
         self._by_tag: dict[str, Any] = {}
-        self._literals: list[Any] = []
+        literals: list[Any] = []
         for member in members(annotation):
-            self._add(member)
+            if get_origin(member) is Literal:
+                literals.extend(get_args(member))
+            else:
+                self._add(member)
+        self._literal_classes = {type(value) for value in literals}
+        self._literal = literal_hooks(Literal[tuple(literals)])
         self._encoders: dict[type, Callable[[Any], Any]] = {}
         self._decoders: dict[str, Callable[[Any, Any], Any]] = {}
 
     def _add(self, member: Any) -> None:
-        if get_origin(member) is Literal:
-            self._literals.extend(get_args(member))
-            return
         cls = runtime_class(member)
         other = self._by_class.setdefault(cls, member)
-        if other != member or (cls not in _BARE and self._by_tag.setdefault(cls.__name__, member) != member):
+        if other != member or (
+            cls not in _UNTAGGED and self._by_tag.setdefault(cls.__name__, member) != member
+        ):
             raise InvalidArgument(
                 f"{self._name}: {name_of(other)} and {name_of(member)} cannot be told apart once stored; "
                 "give one of them a class of its own, with another name"
@@ -58,14 +64,14 @@ class UnionHooks:
     def _encoder(self, cls: type) -> Callable[[Any], Any]:
         member = self._by_class.get(cls)
         if member is None:
-            if cls in {type(value) for value in self._literals}:
-                return lambda value: value
+            if cls in self._literal_classes:
+                return self._literal.encode
             raise TypeError(f"{name_of(cls)} is not a member of {self._name}")
         if cls is float:
             return lambda x: x if math.isfinite(x) else {TAG: "float", "value": repr(x)}
+        if cls in BARE:
+            return identity
         hook = self._converter.get_unstructure_hook(member)
-        if cls in _BARE:
-            return hook
         tag = cls.__name__
         if _is_record(member):
             return lambda value: {TAG: tag, **hook(value)}
@@ -79,12 +85,11 @@ class UnionHooks:
                 decoder = self._decoders[tag] = self._decoder(tag)
             return decoder(data, None)
         cls: type = int if isinstance(data, dict) else type(data)
+        if cls not in self._by_class and cls in self._literal_classes:
+            return self._literal.decode(data, None)
         if cls in self._by_class or (cls is int and float in self._by_class):
             member = self._by_class.get(cls, float)
             return self._converter.get_structure_hook(member)(data, member)
-        for literal in self._literals:
-            if literal == data and type(literal) is cls:
-                return literal
         raise ValueError(f"expected {self._name}, found {data!r}")
 
     def _decoder(self, tag: str) -> Callable[[Any, Any], Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from fasm._native import Actions, close_actions, digest
 from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
 from fasm.runtime._annotations import name_of
-from fasm.runtime._checks import describe
 from fasm.runtime._commits import CutOff, Diverged, patiently, settle
 from fasm.runtime._host import log
+from fasm.runtime._misfit import describe
 from fasm.runtime._outbox import Pending
 from fasm.runtime._plan import Plan
 from fasm.runtime._replay import compare
@@ -75,8 +75,19 @@ class PlainKeeper:
             self._snapshot_due = snapshot.revision + host.settings.snapshot_every if fresh else 1
         for row in loaded.tail:
             await self._replay(loaded, row)
-        self._committed = host.codecs.state.encode(self.state)
+        self._committed = self._encoded(loaded)
         self._size = len(self._committed)
+
+    def _encoded(self, loaded: Loaded) -> bytes:
+        try:
+            return self._host.codecs.state.encode(self.state)
+        except InvalidArgument as error:
+            if not loaded.tail:
+                raise
+            raise StoreCorrupt(
+                f"instance {self._instance.name!r}: the log since the last snapshot ends in a state that "
+                f"cannot be stored: {error}; correct `stf` without a new version of the machine"
+            ) from error
 
     def _initial(self) -> Any:
         if self._host.initial is None:
@@ -92,8 +103,16 @@ class PlainKeeper:
                 f"version {row.version} can replay it, or adopt the log: `fasm verify --adopt`"
             )
         actions = host.new_actions()
+        where = f"instance {name!r}: the transition to revision {revision}"
         try:
-            returned = host.stf(self.state, host.codecs.decode_event(row.input, row.at), actions)
+            event = host.codecs.decode_event(row.input, row.at)
+        except Exception as error:
+            raise StoreCorrupt(
+                f"{where} cannot be replayed, for its input cannot be decoded: {told(error)}; its class or "
+                "codec changed without a new version of the machine, or what is stored is damaged"
+            ) from error
+        try:
+            returned = host.stf(self.state, event, actions)
             if hasattr(returned, "__await__"):
                 what = f"stf, for the input of revision {revision} in the log,"
                 returned = await host.calls.wait(self._instance, what, returned)
@@ -101,8 +120,8 @@ class PlainKeeper:
             raise
         except Exception as error:
             raise StoreCorrupt(
-                f"instance {name!r}: the transition to revision {revision} was accepted once and now raises "
-                f"{told(error)}; the machine changed without a new version, or is random"
+                f"{where} was accepted once and now raises {told(error)}; the machine changed without a new "
+                "version, or is random"
             ) from error
         finally:
             close_actions(actions)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fasm.errors import InvalidArgument
 from fasm.runtime._annotations import field_names, name_of
+from fasm.runtime._misfit import describe
 from fasm.runtime.codec import Codec
 
 __all__ = ["msgspec_codec", "pydantic_codec"]
@@ -75,7 +76,10 @@ def _import(name: str) -> Any:
 
 
 class _Outside:
-    """A foreign encoder and decoder, whose errors become ours."""
+    """A foreign encoder and decoder, whose errors become ours.
+
+    Neither library looks at what it encodes as it does at what it decodes: so every value is decoded again.
+    """
 
     def __init__(self, annotation: Any, encode: Any, decode: Any) -> None:
         self._name = name_of(annotation)
@@ -85,8 +89,13 @@ class _Outside:
     def encode(self, value: Any, /) -> bytes:
         try:
             data: bytes = self._encode(value)
+            back = self._decode(data)
+            is_same = bool(back == value) or self.same(value, back)
         except Exception as error:
             raise InvalidArgument(f"cannot encode as {self._name}: {error}") from error
+        if not is_same:
+            found = describe(value, back)
+            raise InvalidArgument(f"cannot encode as {self._name}: not the same after decoding: {found}")
         return data
 
     def decode(self, data: bytes, /) -> Any:
@@ -100,7 +109,7 @@ class _Outside:
 
         Classes are compared too: two of a union, or a class and its subclass, can have the same encoding.
         """
-        return _same_classes(value, back) and self.encode(value) == self.encode(back)
+        return _same_classes(value, back) and self._encode(value) == self._encode(back)
 
 
 def _same_classes(left: Any, right: Any) -> bool:

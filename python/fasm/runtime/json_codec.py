@@ -13,12 +13,10 @@ import cattrs
 import orjson
 from cattrs.cols import is_namedtuple
 from cattrs.errors import AttributeValidationNote, BaseValidationError, ForbiddenExtraKeysError
-from cattrs.fns import identity
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, override
 from typing_extensions import is_typeddict
 
-from fasm._check import short
-from fasm._native import Fired, Timer
+from fasm._native import Fired, Timer, difference
 from fasm.errors import InvalidArgument
 from fasm.outstanding import Outstanding
 from fasm.runtime._annotations import (
@@ -38,10 +36,12 @@ from fasm.runtime._json_containers import (
     is_container,
     register_containers,
 )
-from fasm.runtime._json_hooks import SCALARS, enum_hooks
+from fasm.runtime._json_fields import fields_encoder
+from fasm.runtime._json_hooks import SCALARS, enum_hooks, exactly, literal_hooks
 from fasm.runtime._json_records import register_records
 from fasm.runtime._json_unions import UnionHooks
-from fasm.runtime._misfit import find_misfit
+from fasm.runtime._misfit import describe, find_misfit
+from fasm.runtime._uncertain import is_uncertain
 
 __all__ = ["JsonCodec", "json_codec"]
 
@@ -51,7 +51,7 @@ T = TypeVar("T")
 class JsonCodec(Generic[T]):
     """JSON for the values of one annotated type. Made by `json_codec`."""
 
-    __slots__ = ("_annotation", "_from_data", "_to_data")
+    __slots__ = ("_annotation", "_from_data", "_is_uncertain", "_to_data")
 
     def __init__(
         self, annotation: Any, to_data: Callable[[T], Any], from_data: Callable[[Any, Any], T]
@@ -59,18 +59,39 @@ class JsonCodec(Generic[T]):
         self._annotation = annotation
         self._to_data = to_data
         self._from_data = from_data
+        self._is_uncertain = is_uncertain(annotation)
 
     def encode(self, value: T, /, options: int = PLAIN) -> bytes:
         """See `Codec.encode`. The options are those of orjson."""
         try:
             data = self._to_data(value)
             try:
-                return orjson.dumps(data, None, options)
+                encoded = orjson.dumps(data, None, options)
             except TypeError as error:
-                return dumps_big(data, options, error)
+                encoded = dumps_big(data, options, error)
         except Exception as error:
-            misfit = find_misfit(self._annotation, value) or f"{type(error).__name__}: {error}"
-            raise InvalidArgument(f"cannot encode as {name_of(self._annotation)}: {misfit}") from error
+            raise InvalidArgument(f"cannot encode as {self._why_not(value, error)}") from error
+        if self._is_uncertain:
+            self._require_back(value, encoded)
+        return encoded
+
+    def _why_not(self, value: T, error: Exception) -> str:
+        try:
+            misfit = find_misfit(self._annotation, value)
+        except RecursionError:
+            misfit = None
+        return f"{name_of(self._annotation)}: {misfit or f'{type(error).__name__}: {error}'}"
+
+    def _require_back(self, value: T, encoded: bytes) -> None:
+        """Refuses what could not be read again, or not as it is."""
+        name = name_of(self._annotation)
+        try:
+            back = _with_less_stack(_SPARE_FRAMES, lambda: self.decode(encoded))
+        except ValueError as error:
+            raise InvalidArgument(f"cannot encode as {name}: it could not be decoded: {error}") from error
+        if difference(value, back, dict_order=True):
+            found = describe(value, back)
+            raise InvalidArgument(f"cannot encode as {name}: not the same after decoding: {found}")
 
     def decode(self, data: bytes, /) -> T:
         """See `Codec.decode`."""
@@ -80,6 +101,14 @@ class JsonCodec(Generic[T]):
             raise ValueError(f"not a stored {name_of(self._annotation)}: {_explain(error)}") from error
 
 
+_SPARE_FRAMES = 64
+"""After a restart the stack may be deeper by so much when a value is decoded."""
+
+
+def _with_less_stack(frames: int, call: Callable[[], T]) -> T:
+    return _with_less_stack(frames - 1, call) if frames else call()
+
+
 def json_codec(annotation: Any) -> JsonCodec[Any]:
     """Makes the JSON codec of an annotated type.
 
@@ -87,6 +116,9 @@ def json_codec(annotation: Any) -> JsonCodec[Any]:
     `list`, `tuple`, `deque`, `set`, `frozenset`, `dict` with any key, `Counter`, `defaultdict`, enums,
     literals, `Decimal`, `Fraction`, `datetime` and its kin, `UUID`, `bytes`, ints of any size and every
     float. The members of a union are tagged with the names of their classes.
+
+    Every part of a value has to be exactly of its annotated type: no `True` for an `int`, no `1` for a
+    `float`, no subclass. Then decoding gives back the same.
 
     Args:
         annotation: The type, such as `Bank` or `Charge | CheckStatus`.
@@ -109,18 +141,24 @@ def json_codec(annotation: Any) -> JsonCodec[Any]:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for cls, scalar in SCALARS.items():
-        converter.register_unstructure_hook(cls, scalar.encode or identity)
+        converter.register_unstructure_hook(cls, scalar.encode)
         converter.register_structure_hook(cls, scalar.decode)
     for cls in (Timer, Fired):
-        converter.register_unstructure_hook(cls, lambda value: {"at": value.at})
+        converter.register_unstructure_hook(cls, exactly(cls, lambda value: {"at": value.at}))
         converter.register_structure_hook(cls, lambda data, cls: cls(data["at"]))
     converter.register_unstructure_hook_factory(_has_fields, lambda t: _encode_fields(t, converter))
     converter.register_structure_hook_factory(_has_fields, lambda t: _decode_fields(t, converter))
+    converter.register_unstructure_hook_factory(_is_literal, lambda t: literal_hooks(t).encode)
+    converter.register_structure_hook_factory(_is_literal, lambda t: literal_hooks(t).decode)
     register_records(converter)
     register_containers(converter)
     converter.register_unstructure_hook_factory(_is_union, lambda t: UnionHooks(t, converter).encode)
     converter.register_structure_hook_factory(_is_union, lambda t: UnionHooks(t, converter).decode)
     return converter
+
+
+def _is_literal(annotation: Any) -> bool:
+    return get_origin(annotation) is Literal
 
 
 def _is_union(annotation: Any) -> bool:
@@ -133,21 +171,16 @@ def _has_fields(annotation: Any) -> bool:
 
 
 def _encode_fields(annotation: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
-    overrides: dict[str, Any] = {
-        name: override(unstruct_hook=converter.get_unstructure_hook(type_))
-        for name, type_ in _special_fields(annotation).items()
-    }
-    encode = make_dict_unstructure_fn(
-        annotation, converter, _cattrs_include_init_false=_is_assignable(annotation), **overrides
-    )
-    expected = runtime_class(annotation)
+    cls = runtime_class(annotation)
+    computed = () if _is_assignable(annotation) else _computed(cls)
+    fields = fields_of(annotation) or {}
+    stored = {name: unwrap(type_) for name, type_ in fields.items() if name not in computed}
+    return fields_encoder(annotation, stored, converter)
 
-    def encode_exactly(value: Any) -> Any:
-        if value.__class__ is not expected:  # of a subclass only the fields of its base would be kept
-            raise TypeError(f"the value is {short(value)}, expected {name_of(annotation)}")
-        return encode(value)
 
-    return encode_exactly
+def _computed(cls: type) -> set[str]:
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else attrs.fields(cls)
+    return {field.name for field in fields if not field.init}
 
 
 def _decode_fields(annotation: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
@@ -189,7 +222,7 @@ def _prepare(annotation: Any, converter: cattrs.Converter) -> None:
         cls = runtime_class(member)
         if isinstance(cls, type) and issubclass(cls, Enum):
             hooks = enum_hooks(cls)
-            converter.register_unstructure_hook(cls, hooks.encode or identity)
+            converter.register_unstructure_hook(cls, hooks.encode)
             converter.register_structure_hook(cls, hooks.decode)
         elif isinstance(member, Unresolved) or not _is_known(member, cls):
             raise InvalidArgument(f"{name_of(annotation)}{path}: {_advice(member, cls)}")

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 mod container;
 mod errors;
 mod events;
+mod exact;
 mod ledger;
 mod nesting;
 mod rng;
@@ -57,6 +58,10 @@ mod _native {
     use super::events::TrackedActionCompleted;
     #[pymodule_export]
     use super::events::UntrackedAction;
+    #[pymodule_export]
+    use super::exact::all_of;
+    #[pymodule_export]
+    use super::exact::all_pairs_of;
     #[pymodule_export]
     use super::ledger::Ledger;
     #[pymodule_export]
