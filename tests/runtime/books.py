@@ -296,7 +296,7 @@ class Place:
         )
 
 
-async def rows(runtime: Any) -> list[tuple[int, int, str]]:
+async def rows(runtime: Any, instance: str = "main") -> list[tuple[int, int, str]]:
     async def look(state: Any) -> Any:
         return await state.rows()
 
@@ -304,5 +304,5 @@ async def rows(runtime: Any) -> list[tuple[int, int, str]]:
         return [(id, amount, what) for id, (amount, what) in state.entries.items()]
 
     is_plain = not hasattr(runtime._host.store, "begin")
-    found: list[tuple[int, int, str]] = await runtime.read(peek if is_plain else look)
+    found: list[tuple[int, int, str]] = await runtime.read(peek if is_plain else look, instance=instance)
     return found

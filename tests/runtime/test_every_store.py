@@ -88,6 +88,18 @@ def test_a_repeated_key_gives_the_first_receipt_now_and_after_a_restart(place: P
     run(main())
 
 
+def test_many_that_are_looked_at_together_leave_no_trace(place: Place) -> None:
+    async def main() -> None:
+        async with place.runtime() as runtime:
+            await runtime.submit(Gate(shut=False), instance="used")
+            names = [f"typo {n}" for n in range(300)]
+            assert await asyncio.gather(*[rows(runtime, name) for name in names]) == [[]] * 300
+        async with place.runtime() as runtime:
+            assert [row.instance for row in await runtime._host.store.instances()] == ["used"]
+
+    run(main())
+
+
 def test_repeats_in_flight_are_taken_once(place: Place) -> None:
     async def main() -> None:
         world = World()

@@ -163,7 +163,7 @@ class PostgresHarness(Harness):
     async def crash(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
         assert store._writer is not None
-        for line in (store._reader, store._control, store._writer.line):
+        for line in (store._reader, store._control, store._renewer, store._writer.line):
             assert line is not None
             line.abandon()
         store._writer._task.cancel()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import asyncpg
 
 from fasm.stores import Claim, Emission, Loaded, Store, Transition, Unit
 
@@ -48,3 +50,12 @@ async def fill(store: Store, count: int = 3, instance: str = "eu", state: bytes 
     for n in range(revision, revision + count):
         assert await store.commit(unit(claim, n, state)) is None
     return await load(store, instance)
+
+
+async def sql(dsn: str, statement: str, *args: Any) -> list[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows: list[Any] = await connection.fetch(statement, *args)
+        return rows
+    finally:
+        await connection.close()

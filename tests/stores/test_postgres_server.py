@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -18,23 +17,14 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 import pytest
 
-from fasm.errors import CommitUnknown, Fenced, InvalidArgument, StoreBusy, StoreCorrupt, StoreError
+from fasm.errors import CommitUnknown, InvalidArgument, StoreBusy, StoreCorrupt, StoreError
 from fasm.stores import Claim, PostgresStore
-from fasm.stores.postgres import _line, _sql
-from tests.stores.opening import MACHINE, fill, load, opened, own, unit
+from fasm.stores.postgres import _line
+from tests.stores.opening import MACHINE, fill, load, opened, own, sql, unit
 
 T = TypeVar("T")
 
 pytestmark = pytest.mark.postgres
-
-
-async def sql(dsn: str, statement: str, *args: Any) -> list[Any]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        rows: list[Any] = await connection.fetch(statement, *args)
-        return rows
-    finally:
-        await connection.close()
 
 
 class Progress:
@@ -287,47 +277,6 @@ def test_time_is_the_databases_whatever_the_local_clock_says(
                 await store.renew()
                 [[database]] = await sql(postgres_dsn, "SELECT extract(epoch FROM clock_timestamp()) * 1000")
                 assert abs(store.now() - float(database)) < 1_000
-
-    asyncio.run(main())
-
-
-def test_a_lease_begins_after_the_wait_for_the_lock_that_decides_about_owners(
-    postgres_dsn: str, postgres_schema: str
-) -> None:
-    """However long the wait: a lease that counted from before it could be over when it is given."""
-
-    async def main() -> None:
-        async with opened(PostgresStore(postgres_dsn, schema=postgres_schema, lease_s=60)) as store:
-            await own(store)
-            table = f'"{postgres_schema}".fasm_owner'
-            await sql(postgres_dsn, f"UPDATE {table} SET expires = now()")
-            other = await asyncpg.connect(postgres_dsn)
-            await other.execute("BEGIN")
-            await other.execute(_sql.LOCK.replace("$1", f"'fasm claim {postgres_schema}'"))
-            claiming = asyncio.ensure_future(store.claim(["eu"]))
-            waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            while not await sql(postgres_dsn, waits):
-                pass
-            [[waited]] = await sql(postgres_dsn, "SELECT clock_timestamp()")
-            await other.close()
-            assert isinstance((await claiming)[0], Claim)
-            [[expires]] = await sql(postgres_dsn, f"SELECT expires FROM {table}")
-            assert expires >= waited + timedelta(seconds=60)
-
-    asyncio.run(main())
-
-
-def test_a_lost_lease_voids_every_claim_of_the_process(postgres_dsn: str, postgres_schema: str) -> None:
-    async def main() -> None:
-        async with opened(PostgresStore(postgres_dsn, schema=postgres_schema)) as store:
-            claim = await own(store)
-            await sql(postgres_dsn, f'UPDATE "{postgres_schema}".fasm_owner SET expires = now()')
-            with pytest.raises(Fenced):
-                await store.renew()
-            await own(store, "other")
-            with pytest.raises(Fenced):
-                await store.commit(unit(claim, 0))
-            assert await store.commit(unit(await own(store), 0)) is None
 
     asyncio.run(main())
 

@@ -149,15 +149,15 @@ async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
         Fenced: Another owner has it, or it was stopped: then the next one to open it claims it for itself.
     """
 
-    async def claim() -> list[Claim | Held]:
+    async def claim() -> Claim | Held:
         if instance.stopped is not None:
             raise Fenced(f"instance {instance.name!r} was stopped: {instance.stopped}")
-        return await host.store.claim([instance.name])
+        return await host.claims(instance.name)
 
     async with instance.claiming:
         if instance.epoch != epoch:
             return
-        [found] = await patiently(host, claim)
+        found = await patiently(host, claim)
         if not isinstance(found, Claim):
             raise Fenced(f"instance {instance.name!r} is run by {found.owner!r} now")
         instance.epoch = found.epoch

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fasm._native import Actions, open_actions
-from fasm.errors import TransitionError
+from fasm.errors import StoreCorrupt, TransitionError
 from fasm.runtime._codecs import MachineCodecs, Upgrades
 from fasm.runtime._settings import Settings
 from fasm.runtime._timetable import Timetable
@@ -20,13 +20,14 @@ from fasm.runtime._waiting import Grace
 from fasm.runtime._waits import Waits
 from fasm.runtime.machine_types import machine_name, machine_version
 from fasm.runtime.metrics import Metrics
-from fasm.stores import Store
+from fasm.stores import Claim, Held, Loaded, Store
 
 if TYPE_CHECKING:
     from fasm.runtime._calls import Calls
     from fasm.runtime._checks import RoundTrips
     from fasm.runtime._dispatch import Dispatcher
     from fasm.runtime._instance import Instance
+    from fasm.runtime._together import Together
     from fasm.runtime._tracing import Tracing
 
 __all__ = ["ENDS_THE_LOOP", "Host", "ends_the_loop", "log"]
@@ -62,6 +63,8 @@ class Host:
         identity: The random identity of the store, part of every attempt's key.
         closing: Whether no input is accepted and no try begins any more.
         halted: Whether the deadline of the shutdown has passed: nothing is written any more.
+        claims: Claims one instance, in one call of the store with others that are asked for meanwhile.
+        loads: Reads one claimed instance, likewise.
         shut_out: Sees to it that an instance is claimed anew, by whomever, so that nobody writes to it under
             an earlier epoch any more.
         tracing: Makes spans, where an SDK of OpenTelemetry is configured.
@@ -70,6 +73,8 @@ class Host:
     dispatcher: Dispatcher
     calls: Calls
     waits: Waits
+    claims: Together[Claim | Held]
+    loads: Together[Loaded | StoreCorrupt]
     timetable: Timetable
     identity: str
     shut_out: Callable[[str], Awaitable[None]]

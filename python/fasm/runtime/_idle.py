@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fasm.errors import Fenced, StoreError
 from fasm.runtime._host import log
+from fasm.runtime._told import told
 from fasm.runtime._waiting import Grace
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Idle:
         leaving = [instance for instance in idle if members.withdraw(instance)]
         try:
             gone = [instance for instance in leaving if await self._is_stored(instance)]
-            await self._release([instance.name for instance in gone])
+            await self.give_back([instance.name for instance in gone])
             for instance in gone:
                 instance.leave()
         finally:
@@ -87,9 +88,10 @@ class Idle:
             return True
         return False
 
-    async def _release(self, names: list[str]) -> None:
+    async def give_back(self, names: list[str]) -> None:
+        """Releases instances. Where that fails they stay ours, and are granted again to whoever asks here."""
         try:
-            if names:
-                await self._host.store.release(names)
-        except StoreError as error:  # they stay ours, and are granted again to whoever asks here
-            log.warning("%d idle instances were not given back: %s", len(names), error)
+            for start in range(0, len(names), _BATCH):
+                await self._host.store.release(names[start : start + _BATCH])
+        except StoreError as error:
+            log.warning("%d instances were not given back: %s", len(names), told(error))

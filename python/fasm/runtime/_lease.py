@@ -55,6 +55,7 @@ class Lease:
             try:
                 await self._host.store.renew()
                 held_until = asked + lease_s
+                self._members.note_owner()
             except Fenced as error:
                 self._members.lose_all(error)
                 held_until = asked + lease_s

@@ -23,6 +23,7 @@ from fasm.runtime._host import ENDS_THE_LOOP, ends_the_loop, log
 from fasm.runtime._idle import Idle
 from fasm.runtime._line import Line
 from fasm.runtime._recovery import begin, load, make
+from fasm.runtime._together import Together
 from fasm.runtime._told import told
 from fasm.runtime._waiting import Grace
 from fasm.runtime.retry import Backoff
@@ -36,6 +37,7 @@ __all__ = ["Members"]
 
 _BATCH = 256
 _BETWEEN_RESTARTS = Backoff(first_s=1.0, most_s=60.0)
+_LOST = "not run here any more"
 _PATIENCE_S = 1.0
 """How long the instances of one batch are waited for before the next one is looked for."""
 
@@ -67,6 +69,8 @@ class Members:
         """Calls of handlers and of `restore` that were cancelled and may not have ended yet."""
         self._claiming: dict[str, asyncio.Lock] = {}
         """Of stopped instances that still wait for the answer to a claim, which would end a later one."""
+        self._fenced: dict[str, Fenced] = {}
+        """What was lost in this turn of the loop."""
         self._owner = ""
         self._losses = 0
         """How often the lease was lost: what was claimed before the last time is not ours."""
@@ -78,6 +82,8 @@ class Members:
         host.shut_out = self._shut_out
         self._owner = host.store.owner
         host.calls = Calls(host.loop, host.settings.restore_timeout_s, self._give_up)
+        host.claims = Together(host, host.store.claim)
+        host.loads = Together(host, partial(load, host))
 
     @property
     def opening(self) -> bool:
@@ -172,13 +178,13 @@ class Members:
         await self._await_claims(name)
         while True:
             losses = self._losses
-            [claim] = await patiently(self._host, lambda: self._host.store.claim([name]))
-            self._note_owner()
+            claim = await patiently(self._host, lambda: self._host.claims(name))
+            self.note_owner()
             if losses == self._losses:  # else the claim may be one of the lease that was lost
                 break
         if isinstance(claim, Held):
             raise NotOwner(claim.owner, name)
-        [loaded] = await load(self._host, [claim])
+        loaded = await patiently(self._host, lambda: self._host.loads(name))
         await self._make(opening, claim, loaded, losses)
 
     async def _await_ending(self, name: str) -> None:
@@ -251,7 +257,7 @@ class Members:
     async def _open_all(self, claims: list[Claim], losses: int) -> set[asyncio.Future[None]]:
         openings = [self._enter(claim.instance) for claim in claims]
         try:
-            rows = await load(self._host, claims)
+            rows = await patiently(self._host, lambda: load(self._host, [claim.instance for claim in claims]))
         except BaseException as error:
             why = error if isinstance(error, Exception) else RuntimeClosed("the runtime was closed")
             for opening in openings:
@@ -280,7 +286,7 @@ class Members:
 
         losses = self._losses
         claims = await patiently(self._host, claim)
-        self._note_owner()
+        self.note_owner()
         if losses != self._losses:
             was_lost, claims, losses = True, [], self._losses
         if was_lost:
@@ -320,7 +326,9 @@ class Members:
         host.metrics.add("stopped")
         if isinstance(error, Fenced):
             host.metrics.add("fenced")
-            log.error("instance %s: not run here any more: %s", name, error, extra=host.extra(name))
+            if not self._fenced:
+                host.loop.call_soon(self._tell_fenced)
+            self._fenced[name] = error
             return
         log.error(
             "instance %s: stopped: %s: %s",
@@ -334,6 +342,25 @@ class Members:
         failures = self._failures[name] = self._failures.get(name, 0) + 1
         delay_ms = 0 if isinstance(error, Diverged) else _BETWEEN_RESTARTS.delay_ms(failures, host.jitter)
         host.timetable.at(host.store.now() + delay_ms, lambda: self._try_again(name))
+
+    def _tell_fenced(self) -> None:
+        """Says in one line what was lost at once: a process that loses its lease loses all that it runs."""
+        host, lost = self._host, self._fenced
+        self._fenced = {}
+        names = list(lost)
+        if len(names) == 1:
+            log.error("instance %s: %s: %s", names[0], _LOST, lost[names[0]], extra=host.extra(names[0]))
+            return
+        log.error(
+            "%d instances, such as %s: %s: %s",
+            len(names),
+            ", ".join(names[:3]),
+            _LOST,
+            lost[names[0]],
+            extra={"machine": host.machine_name, "instances": names[:100]},
+        )
+        for name, error in lost.items():
+            log.debug("instance %s: %s: %s", name, _LOST, error, extra=host.extra(name))
 
     def _try_again(self, name: str) -> None:
         if name in self._stopped and name not in self._opening and not self._host.closing:
@@ -400,7 +427,7 @@ class Members:
         for instance in list(self._ready.values()):
             instance.stop(error)
 
-    def _note_owner(self) -> None:
+    def note_owner(self) -> None:
         """A claim after the end of the lease makes this process another owner: what it ran before is lost."""
         owner = self._host.store.owner
         if owner != self._owner:
@@ -420,10 +447,14 @@ class Members:
         tasks = [opening.task for opening in openings if opening.task is not None]
         for task in tasks:
             task.cancel()
-        ends = [instance.halt(grace) for instance in list(self._ready.values())]
+        ready = list(self._ready.values())
+        ends = [instance.halt(grace) for instance in ready]
         late, *_ = await asyncio.gather(grace.end(tasks, cancelled=True), self.idle.end(grace), *ends)
         if late:
             log.error("%d instances do not stop to start when they are cancelled", len(late))
         # Those that were idle and could not be let go of, or were claimed anew to find out about a commit.
         for instance in list(self._ready.values()):
             await instance.halt(grace)
+        unused = [instance.name for instance in ready if not instance.revision and not len(instance.outbox)]
+        names = [*unused, *[opening.name for opening in openings]]
+        await grace.end([self._host.start(self.idle.give_back(names))] if names else [])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasm._native import Timer, TrackedAction
 from fasm.errors import RestoreError, StoreCorrupt
-from fasm.runtime._commits import keep_up, patiently
+from fasm.runtime._commits import keep_up
 from fasm.runtime._host import log
 from fasm.runtime._instance import Instance
 from fasm.runtime._outbox import Pending, kind_of
@@ -30,11 +30,9 @@ class _Found:
     only_in_restore: list[str] = field(default_factory=list)
 
 
-async def load(host: Host, claims: list[Claim]) -> list[Loaded | StoreCorrupt]:
-    """Reads claimed instances; answers in the order asked."""
-    names = [claim.instance for claim in claims]
-    needs_tail = not hasattr(host.store, "begin")
-    return await patiently(host, lambda: host.store.load(names, tail=needs_tail))
+async def load(host: Host, names: list[str]) -> list[Loaded | StoreCorrupt]:
+    """Reads claimed instances, once; answers in the order asked."""
+    return await host.store.load(names, tail=not hasattr(host.store, "begin"))
 
 
 async def make(host: Host, claim: Claim, loaded: Loaded | StoreCorrupt) -> Instance:

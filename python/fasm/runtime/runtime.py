@@ -306,6 +306,8 @@ class Runtime(Generic[S, I, Id, A, R, U]):
             await host.finish(grace)
             host.calls.close()
             host.waits.close()
+            host.claims.close()
+            host.loads.close()
             await self._lease.end()
             await self._pruning.end()
             host.timetable.close()

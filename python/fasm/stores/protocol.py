@@ -159,7 +159,8 @@ class Store(Protocol):
     async def claim(self, instances: Sequence[str], /) -> list[Claim | Held]:
         """Claims instances for this handle, creating those that do not exist; answers in the order asked.
 
-        An instance that this handle owns already is granted again under a new epoch.
+        An instance that this handle owns already is granted again under a new epoch. The runtime puts what it
+        wants at the same time into one call, and repeats one that fails for each instance alone; `load` too.
         """
         ...
 

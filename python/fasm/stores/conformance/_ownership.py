@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from unittest import SkipTest
 
-from fasm.errors import Fenced, StoreBusy, StoreConflict, StoreCorrupt, StoreError
+from fasm.errors import Fenced, InvalidArgument, StoreBusy, StoreConflict, StoreCorrupt, StoreError
 from fasm.stores._rows import Claim, Emission, Held, Unit
 from fasm.stores.conformance._commits import fails
 from fasm.stores.conformance._harness import (
@@ -58,6 +59,23 @@ class Ownership:
             assert [claim.instance for claim in claims] == names
             assert len({claim.epoch for claim in claims if isinstance(claim, Claim)}) == 3
             assert await store.claim([]) == []
+
+    @case
+    async def test_calls_at_once_are_answered_each_for_itself(self, harness: Harness) -> None:
+        async with opened(harness) as store:
+            names = [f"i{n}" for n in range(40)]
+            wrong = {7: "", 30: "a\0b"}
+            calls = [store.claim([wrong.get(n, name)]) for n, name in enumerate(names)]
+            *answers, _ = await asyncio.gather(*calls, store.renew(), return_exceptions=True)
+            assert [n for n, answer in enumerate(answers) if isinstance(answer, InvalidArgument)] == [*wrong]
+            lists = [answer for answer in answers if isinstance(answer, list)]
+            claims = [claim for found in lists for claim in found if isinstance(claim, Claim)]
+            assert [claim.instance for claim in claims] == [n for n in names if n not in ("i7", "i30")]
+            loads = [store.load([name]) for name in names]
+            read_at_once = await asyncio.gather(*loads, return_exceptions=True)
+            assert [n for n, row in enumerate(read_at_once) if isinstance(row, InvalidArgument)] == [*wrong]
+            units = [Unit(claim.instance, claim.epoch, step(0)) for claim in claims]
+            assert set(await asyncio.gather(*[store.commit(unit) for unit in units])) == {None}
 
     @case
     async def test_was_committed_tells_who_wrote_a_revision(self, harness: Harness) -> None:

@@ -81,7 +81,8 @@ NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 SWEEP = "DELETE FROM {s}.fasm_owner WHERE expires <= clock_timestamp()"
 LIVES = "SELECT 1 FROM {s}.fasm_owner WHERE name = $1"
-ENROL = "INSERT INTO {s}.fasm_owner VALUES ($1, clock_timestamp() + make_interval(secs => $2))"
+ENROL = """INSERT INTO {s}.fasm_owner VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+ON CONFLICT DO NOTHING"""
 RENEW = """WITH me AS MATERIALIZED (
     SELECT name FROM {s}.fasm_owner WHERE name = $1 AND expires > clock_timestamp() FOR UPDATE
 ) UPDATE {s}.fasm_owner AS o SET expires = clock_timestamp() + make_interval(secs => $2)

@@ -1,4 +1,4 @@
-"""`PostgresStore`: what the event loop sees of three connections."""
+"""`PostgresStore`: what the event loop sees of four connections."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ class PostgresStore(Store):
     """Keeps the instances of one machine in one schema of a PostgreSQL database, for any number of processes.
 
     Each instance is owned by one process at a time, through the lease of that process and an epoch that every
-    write names. Times are the database's. A process uses three connections: one that writes, one for
-    ownership, one that reads. They need sessions of their own: behind a pooler, use session pooling.
+    write names. Times are the database's. A process uses four connections: one that writes, one for
+    ownership, one that renews the lease and so waits for nothing, one that reads. They need sessions of their
+    own: behind a pooler, use session pooling.
 
     Args:
         dsn: The address, as asyncpg takes it.
@@ -107,6 +108,7 @@ class PostgresStore(Store):
         self._clock_ms = 0.0  # the database's time minus our monotonic one
         self._reader: Line | None = None
         self._control: Line | None = None
+        self._renewer: Line | None = None
         self._claims: Claims | None = None
         self._writer: Writer | None = None
         self._owner = ""
@@ -195,23 +197,24 @@ class PostgresStore(Store):
         if machine is None:
             self._owner = new_owner()
             return await reader.run(lambda connection: _schema.look(connection, self._schema))
-        self._control = Line(self._address, {})
+        self._control, self._renewer = Line(self._address, {}), Line(self._address, {})
         self._claims = Claims(self._schema, self._lease, new_owner)
         self._writer = Writer(self._address, self._schema, self._max_batch, self._claims)
         info = await self._control.run(
             lambda connection: _schema.open_schema(connection, self._schema, machine, self._script)
         )
         await self._writer.line.run(_require_durable)
+        await self._renewer.run(_connect)
         await self._control.run(lambda connection: self._require_claims().claim(connection, []))
         return info
 
     @override
     async def close(self) -> None:
         """Ends the lease, which frees every instance, after the units that wait are written."""
-        reader, control, claims, writer = self._reader, self._control, self._claims, self._writer
+        lines, claims, writer = (self._control, self._renewer, self._reader), self._claims, self._writer
         self._owner = self.owner
-        self._reader = self._control = self._claims = self._writer = None
-        closing = asyncio.ensure_future(_close(reader, control, claims, writer))
+        self._reader = self._control = self._renewer = self._claims = self._writer = None
+        closing = asyncio.ensure_future(_close(*lines, claims, writer))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)
         await asyncio.shield(closing)
@@ -253,7 +256,7 @@ class PostgresStore(Store):
     @override
     async def renew(self) -> None:
         claims, sent = self._require_claims(), time.monotonic()
-        now = await self._write(claims.renew)
+        now = await self._run(self._renewer, claims.renew)
         if now is None:
             raise Fenced(f"the lease of {claims.owner} ran out before it was renewed")
         self._hear_time(now, sent)
@@ -319,14 +322,15 @@ class PostgresStore(Store):
         return self._claims
 
     async def _write(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        if self._control is None:
-            raise self._closed()
-        return await self._control.run(work)
+        return await self._run(self._control, work)
 
     async def _read(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        if self._reader is None:
+        return await self._run(self._reader, work)
+
+    async def _run(self, line: Line | None, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        if line is None:
             raise self._closed()
-        return await self._reader.run(work)
+        return await line.run(work)
 
 
 _LONGEST_NAME = 63
@@ -344,8 +348,16 @@ async def _require_durable(connection: asyncpg.Connection) -> None:
             )
 
 
+async def _connect(connection: asyncpg.Connection) -> None:
+    """Needs nothing but the connection."""
+
+
 async def _close(
-    reader: Line | None, control: Line | None, claims: Claims | None, writer: Writer | None
+    control: Line | None,
+    renewer: Line | None,
+    reader: Line | None,
+    claims: Claims | None,
+    writer: Writer | None,
 ) -> None:
     if writer is not None:
         await writer.close()
@@ -354,9 +366,9 @@ async def _close(
             await control.run(claims.depart)
         except StoreError:  # it cannot be told now: the lease ends by itself
             control.abandon()
-        await control.close()
-    if reader is not None:
-        await reader.close()
+    for line in (control, renewer, reader):
+        if line is not None:
+            await line.close()
 
 
 def _options(options: object) -> dict[str, Any]:
