@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fasm import Receipt, Runtime
-from fasm.errors import FasmError, KeyReused, NotOwner, RuntimeClosed, StoreBusy, StoreError
+from fasm.errors import CommitUnknown, FasmError, KeyReused, NotOwner, RuntimeClosed, StoreBusy, StoreError
 from fasm.runtime import Backoff, DeadLetter
 from fasm.stores import Store
 from tests.kill.loss import Losses, lose_answers
@@ -162,7 +162,7 @@ class Caller:
         """Submits the next order. An error says that nothing has happened, which is held against it."""
         order = Order(self._caller, self.next)
         try:
-            receipt = await patiently(self._scene, lambda: self.give(order, order.number))
+            receipt = await patiently(self._scene, lambda: self._give_next(order))
         except RuntimeClosed as error:
             if not self._may_be_known and "on its way into the store" not in str(error):
                 self._refused.add(f"{self._caller} {self.next}")
@@ -173,6 +173,13 @@ class Caller:
         self._may_be_known = False
         self._revision = receipt.revision
         self.next += 1
+
+    async def _give_next(self, order: Order) -> Receipt:
+        try:
+            return await self.give(order, order.number)
+        except CommitUnknown:  # nobody says that nothing has happened
+            self._may_be_known = True
+            raise
 
     async def give_up_on_a_receipt(self) -> None:
         """Promise 5: whoever is cancelled gives up the receipt alone, so the next try may be a repeat."""
