@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fasm import Fired, Outstanding, Timer
+from fasm._native import difference
 from fasm.errors import InvalidArgument
 from fasm.runtime import json_codec
 
@@ -177,8 +178,24 @@ def test_equal_sets_give_equal_bytes_however_they_were_filled() -> None:
     assert codec.encode({8, 0, 16}) == codec.encode({16, 8, 0}) == codec.encode({0, 16, 8})
 
 
-def test_an_int_that_an_upgrade_wrote_into_a_float_field_becomes_a_float() -> None:
-    assert type(json_codec(Leaf).decode(b'{"weight":3}').weight) is float
+@pytest.mark.parametrize("number", [0, -7, 2**64, 2**2_000])
+@pytest.mark.parametrize(
+    ("annotation", "wrap"),
+    [
+        (float, lambda x: x),
+        (Leaf, Leaf),
+        (list[float], lambda x: [1.5, x, math.inf]),
+        (tuple[float, ...], lambda x: (x,)),
+        (set[float], lambda x: {x, 0.5}),
+        (dict[float, float], lambda x: {x: x}),
+        (float | str | None, lambda x: x),
+        (Literal[0] | float, lambda x: x),
+    ],
+)
+def test_where_a_float_is_expected_an_int_stays_an_int(annotation: Any, wrap: Any, number: int) -> None:
+    codec = json_codec(annotation)
+    value = wrap(number)
+    assert difference(codec.decode(codec.encode(value)), value, dict_order=True) is None
 
 
 def test_a_field_added_later_takes_its_default() -> None:

@@ -66,7 +66,7 @@ SPOILED: dict[str, Any] = {
     "items[0] is 'x'": lambda state: state.items.append("x"),
     "items is (1,)": lambda state: setattr(state, "items", (1,)),
     "mood is 'odd'": lambda state: setattr(state, "mood", "odd"),
-    "rate is 1,": lambda state: setattr(state, "rate", 1),
+    "rate is True,": lambda state: setattr(state, "rate", True),
     "owner is 5": lambda state: setattr(state, "owner", 5),
     "part.flags[1] is 'yes'": lambda state: state.part.flags.update({1: "yes"}),
 }

@@ -110,10 +110,8 @@ def _items_encoder(arg: Any, hook: Encode) -> Encode:
         return lambda items: [hook(item) for item in items]
 
     def check(items: Any) -> Any:
-        if not all_of(items, arg):
-            raise TypeError(f"an item is not exactly {name_of(arg)}")
-        if arg is float and not all(map(math.isfinite, items)):
-            return [hook(item) for item in items]
+        if not all_of(items, arg) or (arg is float and not all(map(math.isfinite, items))):
+            return [hook(item) for item in items]  # which refuses what does not fit
         return items
 
     return check

@@ -42,11 +42,11 @@ def fields_encoder(annotation: Any, fields: dict[str, Any], converter: Converter
     for i, (name, type_) in enumerate(fields.items()):
         if type_ in BARE or type_ is float:
             names[f"c{i}"] = type_
-            checks.append(f"type(v{i}) is c{i}")
+            checks.append(f"(type(v{i}) is c{i}{f' or type(v{i}) is int' if type_ is float else ''})")
         if type_ in BARE:
             items.append(f"{name!r}: v{i}")
         elif type_ is float:
-            items.append(f"{name!r}: v{i} if isfinite(v{i}) else repr(v{i})")
+            items.append(f"{name!r}: v{i} if type(v{i}) is int or isfinite(v{i}) else repr(v{i})")
         else:
             names[f"h{i}"] = _found_when_needed(names, f"h{i}", type_, converter)
             items.append(f"{name!r}: h{i}(v{i})")

@@ -1,8 +1,8 @@
 """How the built-in types look in JSON. One entry per type: to JSON data and back.
 
 What JSON has (int, float, str, bool, None) stands for itself. Ints beyond 64 bits are `{"$int": "..."}`,
-floats that JSON lacks are "nan", "inf" and "-inf". Every encoder takes values of exactly its class: of any
-other, and be it a subclass, something else would come back, or nothing at all.
+floats that JSON lacks are "nan", "inf" and "-inf". Every encoder takes values of exactly its class (and a
+float's an int): of any other, and be it a subclass, something else would come back, or nothing at all.
 """
 
 from __future__ import annotations
@@ -70,16 +70,21 @@ def _int(value: Any, _: Any) -> int:
     return value
 
 
-def _float_to_json(value: float) -> float | str:
+def _float_to_json(value: Any) -> Any:
+    """An int is a float to type checkers, and `sum([])` is one: it stays what it is."""
+    if type(value) is int:
+        return value
+    if type(value) is not float:
+        raise misfit(value, float)
     return value if math.isfinite(value) else repr(value)
 
 
 def _float(value: Any, _: Any) -> float:
+    if type(value) is float:
+        return value
     if isinstance(value, str) and value in ("nan", "inf", "-inf"):
         return float(value)
-    if type(value) not in (float, int):
-        raise ValueError(f"expected a number, found {value!r}")
-    return float(value)  # an upgrade may have written an int
+    return _int(value, None)
 
 
 def _bool(value: Any, _: Any) -> bool:
@@ -166,7 +171,7 @@ def _timedelta(value: Any, _: Any) -> timedelta:
 
 SCALARS: dict[type, Scalar] = {
     int: Scalar(exactly(int), _int),
-    float: Scalar(exactly(float, _float_to_json), _float),
+    float: Scalar(_float_to_json, _float),
     bool: Scalar(exactly(bool), _bool),
     str: Scalar(exactly(str), _str),
     type(None): Scalar(exactly(type(None)), _none),

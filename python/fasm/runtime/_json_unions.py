@@ -64,6 +64,8 @@ class UnionHooks:
     def _encoder(self, cls: type) -> Callable[[Any], Any]:
         member = self._by_class.get(cls)
         if member is None:
+            if cls is int and float in self._by_class:
+                return identity
             if cls in self._literal_classes:
                 return self._literal.encode
             raise TypeError(f"{name_of(cls)} is not a member of {self._name}")
@@ -85,11 +87,11 @@ class UnionHooks:
                 decoder = self._decoders[tag] = self._decoder(tag)
             return decoder(data, None)
         cls: type = int if isinstance(data, dict) else type(data)
-        if cls not in self._by_class and cls in self._literal_classes:
-            return self._literal.decode(data, None)
         if cls in self._by_class or (cls is int and float in self._by_class):
             member = self._by_class.get(cls, float)
             return self._converter.get_structure_hook(member)(data, member)
+        if cls in self._literal_classes:
+            return self._literal.decode(data, None)
         raise ValueError(f"expected {self._name}, found {data!r}")
 
     def _decoder(self, tag: str) -> Callable[[Any, Any], Any]:

@@ -36,7 +36,7 @@ def _fits(member: Any, value: Any) -> bool:
     cls = runtime_class(member)
     if cls is tuple and type(value) is tuple and get_args(member) and ... not in get_args(member):
         return len(value) == len(get_args(member))
-    return type(value) is cls
+    return type(value) is cls or (cls is float and type(value) is int)
 
 
 def _parts(member: Any, value: Any, path: str) -> Iterator[tuple[Any, Any, str]]:
