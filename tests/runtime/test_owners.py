@@ -9,9 +9,27 @@ from typing import Any
 
 import pytest
 
+from fasm import Actions, Input, TrackedActionCompleted, TransitionError
 from fasm.errors import CommitUnknown, Fenced, NotOwner, StoreError
 from fasm.stores import Claim, Failure, Held, MemoryStore
-from tests.runtime.bank import Call, Charged, Check, NotSeen, Pay, Say, World, bank, memory, never, opened
+from tests.runtime.bank import (
+    Bank,
+    Break,
+    Call,
+    Charge,
+    Charged,
+    Check,
+    NotSeen,
+    Pay,
+    Payments,
+    Say,
+    Value,
+    World,
+    bank,
+    memory,
+    never,
+    opened,
+)
 from tests.runtime.virtual import clock, run, settle
 
 LEASE_S = 9.0
@@ -327,5 +345,50 @@ def test_results_of_a_fenced_process_are_never_taken() -> None:
                 answer.set_result(Charged())
             await settle()
             assert (await two.state()).pending == {1: 5}
+
+    run(main())
+
+
+@pytest.mark.parametrize("rejecting", [True, False])
+@pytest.mark.parametrize("every", [1, 50])
+def test_who_undoes_a_transition_never_goes_on_with_what_the_next_owner_made_of_it(
+    every: int, rejecting: bool
+) -> None:
+    """With a state that only the log holds, undoing reads the store: where another owner may be ahead."""
+    taken_already: list[int] = []
+
+    class Watched(Payments):
+        async def stf(
+            self,
+            state: Bank,
+            event: Input[Value, int, Charged | NotSeen],
+            actions: Actions[int, Charge | Check, str],
+        ) -> None:
+            if isinstance(event, TrackedActionCompleted) and event.id not in state.pending:
+                taken_already.append(event.id)
+            await super().stf(state, event, actions)
+
+    async def main() -> None:
+        store = shared()
+        answer: asyncio.Future[Charged] = asyncio.get_running_loop().create_future()
+        old = World(lambda call: answer)
+        async with (
+            bank(store, old, Watched(), snapshot_every=every, shutdown_s=0) as one,
+            bank(store.peer(), World(answers), Watched(), snapshot_every=every) as two,
+        ):
+            await one.submit(Say("so that the log is ahead of the last snapshot"))
+            await one.submit(Pay(5))
+            await settle()
+            store._tables.owners[store.owner] = 0  # its lease ended, and it has not looked at a clock since
+            await two.submit(Say("taken over"))
+            await two.drain()
+            assert (await two.state()).paid == [5]
+            with pytest.raises((RuntimeError, TransitionError, StoreError)):
+                await one.submit(Break(rejecting))
+            if not answer.done():
+                answer.set_result(Charged())
+            await settle()
+            assert taken_already == []
+            assert (await two.state()).paid == [5]
 
     run(main())

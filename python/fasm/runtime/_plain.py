@@ -290,6 +290,8 @@ class PlainKeeper:
             [loaded] = await patiently(self._host, lambda: self._host.store.load([name]))
             if isinstance(loaded, StoreCorrupt):
                 raise loaded
+            if loaded.revision != self._instance.revision:  # another owner's state, beside our outbox
+                raise Diverged(f"the store is at revision {loaded.revision} already")
             await self.load(loaded)
         except Exception as error:
             raise Diverged(f"the committed state cannot be rebuilt: {told(error)}") from error
