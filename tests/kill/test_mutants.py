@@ -16,11 +16,13 @@ CAUGHT = {
     # promise 1
     EARLY: rf"{NOT_YET}|{KILLED}|is lost",
     "forgets-keys": rf"{NOT_YET}|{KILLED}|were taken twice",
-    "prunes-keys": rf"{KILLED}|acknowledged at \d+, got|its key says None|keys and orders differ|{NOT_YET}",
+    "prunes-keys": rf"{KILLED}|acknowledged at \d+, got|its key says None|keys and orders differ|{NOT_YET}"
+    "|executed and not in the store",
     "gives-the-last-receipt": r"acknowledged at \d+, (in the store at|got)|the receipt for",
     "takes-what-it-refuses": "a rejected order was accepted",
     "keeps-old-states": "Lost: |does not replay|another state was stored|the runtime reports",
-    "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to|under the key of",
+    "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to|under the key of"
+    "|the runtime reports",
     # promise 2
     "forgets-outbox": "restore emitted them|not outstanding|accepted but never executed|results taken",
     "keeps-outbox": "restore did not emit them|Lost: |Diverged|stuck: of ",

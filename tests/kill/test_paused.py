@@ -70,8 +70,8 @@ def play(directory: Path, dsn: str, schema: str, state: str, mutant: str = "") -
     before = 0
 
     def fenced() -> list[bool]:
-        said = log.read_text()[before:]
-        return [f"instance {name}: {FENCED}" in said for name in names]
+        lines = [line for line in log.read_text()[before:].splitlines() if FENCED in line]
+        return [any(name in line for line in lines) for name in names]  # lost at once, told in one line
 
     with child("under-load", directory, *place, "--mutant", mutant) as sleeper:
         until_acknowledged(directory, 30)
@@ -84,7 +84,7 @@ def play(directory: Path, dsn: str, schema: str, state: str, mutant: str = "") -
         )
         until_acknowledged(directory, 30)  # now that nobody owns them, it claims them anew
         assert sleeper.poll() is None
-    assert at_rest(directory, *place, dsn=dsn, schema=schema)["fenced"] >= len(names)
+    assert at_rest(directory, *place, dsn=dsn, schema=schema)["fenced"] >= 1
 
 
 @pytest.mark.parametrize("state", list(NAMES))
