@@ -12,9 +12,10 @@ from tests.kill.test_kill import campaign, needs_programs
 EARLY = "acknowledges-early"
 NOT_YET = r"order \S+: acknowledged at \d+, in the store at None"
 KILLED = r"Lost: caller \d sent \d+ after \d+"
+BEHIND = r"is at revision \d+ in the store, at \d+ in this process"
 CAUGHT = {
     # promise 1
-    EARLY: rf"{NOT_YET}|{KILLED}|is lost",
+    EARLY: rf"{NOT_YET}|{KILLED}|is lost|{BEHIND}",
     "forgets-keys": rf"{NOT_YET}|{KILLED}|were taken twice",
     "prunes-keys": rf"{KILLED}|acknowledged at \d+, got|its key says None|keys and orders differ|{NOT_YET}"
     "|executed and not in the store",
@@ -22,7 +23,7 @@ CAUGHT = {
     "takes-what-it-refuses": "a rejected order was accepted",
     "keeps-old-states": "Lost: |does not replay|another state was stored|the runtime reports",
     "logs-old-inputs": "Lost: |does not replay|other actions were emitted|the log leads to|under the key of"
-    "|the runtime reports",
+    r"|the transition to revision \d+ (now gives|was accepted once)",
     # promise 2
     "forgets-outbox": "restore emitted them|not outstanding|accepted but never executed|results taken",
     "keeps-outbox": "restore did not emit them|Lost: |Diverged|stuck: of ",

@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 from fasm.cli._parser import Parser
 from fasm.errors import InvalidArgument, StoreError
 from fasm.stores import Claim, InstanceRow, LogRow, PostgresStore, SqliteStore, Store, StoreInfo
+from fasm.stores.sqlite._file import MAGIC
 
 T = TypeVar("T")
 
 _POSTGRES: Final = ("postgresql://", "postgres://")
-_SQLITE: Final = b"SQLite format 3\0"
 _DEFAULT_SCHEMA: Final = "fasm"
 _PAGE: Final = 1_000
 
@@ -35,7 +35,7 @@ def is_database(name: str) -> bool:
         return True
     try:
         with Path(name).open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
+            return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 

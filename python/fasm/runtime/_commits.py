@@ -19,13 +19,13 @@ from fasm.errors import (
     UnknownActionId,
 )
 from fasm.runtime._host import log
-from fasm.stores import Claim, Held, KeyRow, Unit
+from fasm.stores import Claim, Held, KeyRow, Loaded, Unit
 
 if TYPE_CHECKING:
     from fasm.runtime._host import Host
     from fasm.runtime._instance import Instance
 
-__all__ = ["CutOff", "Diverged", "compare", "keep_up", "patiently", "settle"]
+__all__ = ["CutOff", "Diverged", "apart", "compare", "keep_up", "patiently", "settle"]
 
 T = TypeVar("T")
 
@@ -163,6 +163,14 @@ async def reclaim(host: Host, instance: Instance, epoch: int) -> None:
         instance.epoch = found.epoch
 
 
+def apart(instance: Instance, loaded: Loaded) -> str:
+    """Says where the store and this process are."""
+    return (
+        f"instance {instance.name!r} is at revision {loaded.revision} in the store, "
+        f"at {instance.revision} in this process"
+    )
+
+
 async def compare(host: Host, instance: Instance, error: Exception) -> None:
     """After a conflict: goes on if the store is where this process is, so that another try makes sense."""
     [loaded] = await patiently(host, lambda: host.store.load([instance.name], tail=False))
@@ -170,10 +178,7 @@ async def compare(host: Host, instance: Instance, error: Exception) -> None:
         raise loaded
     in_store = {row.action_id for row in loaded.outbox}
     if loaded.revision != instance.revision or in_store != {row.action_id for row in instance.outbox}:
-        raise Diverged(
-            f"instance {instance.name!r} is at revision {loaded.revision} in the store, "
-            f"at {instance.revision} in this process: {error}"
-        ) from error
+        raise Diverged(f"{apart(instance, loaded)}: {error}") from error
 
 
 async def keep_up(host: Host, instance: Instance, unit: Unit) -> None:

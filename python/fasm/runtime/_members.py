@@ -59,8 +59,6 @@ class Members:
     def __init__(self) -> None:
         self._host: Host
         self._ready: dict[str, Instance] = {}
-        self._free: dict[str, Instance] = {}
-        """Those that run and that nobody stands in line for."""
         self._lines: dict[str, Line] = {}
         self._opening: dict[str, _Opening] = {}
         self._stopped: dict[str, BaseException] = {}
@@ -101,7 +99,7 @@ class Members:
 
     def find(self, name: str) -> Instance | None:
         """An instance that runs, unless others still wait for it: then `open` is the way to it."""
-        return self._free.get(name)
+        return None if name in self._lines else self._ready.get(name)
 
     # ---- opening -----------------------------------------------------------------------------------------
 
@@ -117,7 +115,6 @@ class Members:
         """
         if (line := self._lines.get(name)) is None:
             line = self._lines[name] = Line(self._host.loop)
-            self._free.pop(name, None)
         place = line.enter()
         try:
             while True:
@@ -133,12 +130,6 @@ class Members:
             line.leave(place)
             if not line:
                 del self._lines[name]
-                self._set_free(name)
-
-    def _set_free(self, name: str) -> None:
-        """Lets everybody have an instance that runs, if nobody waits for it."""
-        if name in self._ready and name not in self._lines:
-            self._free[name] = self._ready[name]
 
     def _enter(self, name: str) -> _Opening:
         opening = self._opening[name] = _Opening(name, self._host.loop.create_future())
@@ -217,7 +208,6 @@ class Members:
         self._stopped.pop(claim.instance, None)
         self._failures.pop(claim.instance, None)
         self._ready[claim.instance] = instance
-        self._set_free(claim.instance)
         begin(instance)
         self.idle.watch()
 
@@ -311,7 +301,6 @@ class Members:
         """An instance stopped on its own account."""
         if self._ready.get(instance.name) is instance:
             del self._ready[instance.name]
-            self._free.pop(instance.name, None)
         running = [pending.task for pending in instance.outbox if pending.task is not None]
         if running:
             self._ending[instance.name] = running
@@ -407,7 +396,6 @@ class Members:
         if self._ready.get(instance.name) is not instance:
             return False
         del self._ready[instance.name]
-        self._free.pop(instance.name, None)
         self._enter(instance.name)
         return True
 
@@ -415,7 +403,6 @@ class Members:
         """Lets those who wait go on: with the instance, if it could not be let go of."""
         if instance.stopped is None:
             self._ready[instance.name] = instance
-            self._set_free(instance.name)
         if (opening := self._opening.get(instance.name)) is not None:
             self._leave(opening)
 

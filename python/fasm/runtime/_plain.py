@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fasm._native import Actions, close_actions, digest
 from fasm.errors import FasmError, InvalidArgument, LedgerError, RestoreError, StoreCorrupt, StoreError
 from fasm.runtime._annotations import name_of
-from fasm.runtime._commits import CutOff, Diverged, patiently, settle
+from fasm.runtime._commits import CutOff, Diverged, apart, patiently, settle
 from fasm.runtime._host import log
 from fasm.runtime._misfit import describe
 from fasm.runtime._outbox import Pending
@@ -168,14 +168,11 @@ class PlainKeeper:
         try:
             returned = host.stf(self.state, event, actions)
             if hasattr(returned, "__await__"):
-                waits = host.waits
-                waits.events[instance] = event
-                if waits.timer is None:
-                    waits.look_later()
+                host.waits.begin(instance, event)
                 try:
                     returned = await returned
                 finally:
-                    del waits.events[instance]
+                    host.waits.end(instance)
         except host.rejections:
             if not self._is_intact():
                 await self._rollback()
@@ -291,7 +288,7 @@ class PlainKeeper:
             if isinstance(loaded, StoreCorrupt):
                 raise loaded
             if loaded.revision != self._instance.revision:  # another owner's state, beside our outbox
-                raise Diverged(f"the store is at revision {loaded.revision} already")
+                raise Diverged(apart(self._instance, loaded))
             await self.load(loaded)
         except Exception as error:
             raise Diverged(f"the committed state cannot be rebuilt: {told(error)}") from error

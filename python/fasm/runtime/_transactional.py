@@ -128,14 +128,11 @@ class TransactionalKeeper:
             try:
                 returned = host.stf(transaction.state, event, actions)
                 if hasattr(returned, "__await__"):
-                    waits = host.waits
-                    waits.events[instance] = event
-                    if waits.timer is None:
-                        waits.look_later()
+                    host.waits.begin(instance, event)
                     try:
                         returned = await returned
                     finally:
-                        del waits.events[instance]
+                        host.waits.end(instance)
             finally:
                 close_actions(actions)
             ended = perf_counter()

@@ -117,8 +117,8 @@ def json_codec(annotation: Any) -> JsonCodec[Any]:
     literals, `Decimal`, `Fraction`, `datetime` and its kin, `UUID`, `bytes`, ints of any size and every
     float. The members of a union are tagged with the names of their classes.
 
-    Every part of a value has to be exactly of its annotated type: no `True` for an `int`, no `1` for a
-    `float`, no subclass. Then decoding gives back the same.
+    Every part of a value has to be exactly of its annotated type: no `True` for an `int`, no subclass; but an
+    `int` for a `float`, which stays an `int`. Then decoding gives back the same.
 
     Args:
         annotation: The type, such as `Bank` or `Charge | CheckStatus`.

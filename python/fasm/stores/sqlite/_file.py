@@ -16,7 +16,7 @@ from fasm.stores._rows import StoreInfo
 from fasm.stores.sqlite import _sql
 from fasm.stores.sqlite._errors import translate
 
-_MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"
 _IDENTITY = re.compile("[0-9a-f]{32}")
 
 
@@ -54,7 +54,7 @@ def look_at_header(path: str, *, adopt: bool) -> bool:
         return False
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    if not header.startswith(_MAGIC) or len(header) < 100:
+    if not header.startswith(MAGIC) or len(header) < 100:
         size = "empty" if not header else "not a SQLite file, or cut short"
         raise StoreCorrupt(f"{path} is {size}. It was left untouched; give a new path, or a backup's")
     version, application = struct.unpack(">8xI4xI", header[52:72])
