@@ -42,8 +42,8 @@ def words(project: Project, tmp_path: Path, request: pytest.FixtureRequest) -> l
 
 
 def run(words: list[str], stdout: int) -> tuple[int, str]:
-    root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join([root, str(Path(root) / "python"), os.environ.get("PYTHONPATH", "")])
+    root = str(Path(__file__).parents[2])  # for the machine; fasm itself is found as this process found it
+    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "fasm", *words],
         env={**os.environ, "PYTHONPATH": paths},
